@@ -1,0 +1,1 @@
+//! Checks a document against its shape and says every failure in AWS's text.

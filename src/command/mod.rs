@@ -1,0 +1,1 @@
+//! The one command language: shell subcommand = script line = palette line.

@@ -1,0 +1,11 @@
+//! The kinds of resource rows. The SageMaker ones are the resource types of their ARNs, so that an
+//! ARN and a row name each other without a table between them.
+
+pub const MODEL: &str = "model";
+pub const MODEL_PACKAGE_GROUP: &str = "model-package-group";
+/// Named `<group>/<version>`, or by its own name when it stands in no group.
+pub const MODEL_PACKAGE: &str = "model-package";
+pub const ENDPOINT_CONFIG: &str = "endpoint-config";
+pub const ENDPOINT: &str = "endpoint";
+pub const TRAINING_JOB: &str = "training-job";
+pub const ROLE: &str = "role";

@@ -1,0 +1,105 @@
+//! Runs containers: the `Engine` trait and its engines, `/opt/ml`, archives, limits, container logs.
+//!
+//! A container is started as `<image> train` or `<image> serve` with SageMaker's folders below its
+//! root. What kind of isolation an engine has is its own matter; whoever starts a container sees
+//! its address, its exit and its output.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// What a container is started with.
+pub struct ContainerSpec {
+    /// Unique in the region; names folders and processes in `doctor` and logs.
+    pub id: String,
+    pub image: Image,
+    pub mode: Mode,
+    /// The folder that holds the container's `opt/ml`.
+    pub root: PathBuf,
+    /// All that the container sees; nothing of the region's own environment is passed on.
+    pub environment: BTreeMap<String, String>,
+    pub limits: Limits,
+    /// Every line of stdout and stderr, in order.
+    pub output: Arc<dyn Output>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Image {
+    /// An algorithm inside this binary, by its name (`xgboost`, `linear-learner`).
+    BuiltIn(String),
+    /// Anything else, by its full URI.
+    Foreign(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Serve,
+}
+
+/// The instance type's size, as far as the engine's rung can imitate it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    pub vcpus: f64,
+    pub memory_mib: u64,
+}
+
+/// Where a container's lines go. A slow sink blocks the container's pipe; it loses no line.
+pub trait Output: Send + Sync + 'static {
+    fn line(&self, line: &str);
+}
+
+/// Where a serving container listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Unix(PathBuf),
+    Tcp(std::net::SocketAddr),
+}
+
+/// How a container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit code, or `None` when a signal ended it.
+    pub code: Option<i32>,
+    pub signal: Option<i32>,
+    /// The last lines it printed, oldest first; its last words.
+    pub last_words: Vec<String>,
+}
+
+/// A running container. Dropping the handle kills what is still running.
+#[async_trait::async_trait]
+pub trait Container: Send + Sync + 'static {
+    fn id(&self) -> &str;
+    /// `Some` for serving containers.
+    fn address(&self) -> Option<Address>;
+    /// Holds `Some` once the container has ended and all its output has been delivered.
+    fn exit(&self) -> watch::Receiver<Option<Exit>>;
+    /// SIGTERM, then SIGKILL after `grace`; returns when it is gone.
+    async fn stop(&self, grace: Duration);
+    /// CPU seconds used so far and resident bytes now, when they can be read.
+    fn usage(&self) -> Option<Usage>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    pub cpu_seconds: f64,
+    pub resident_bytes: u64,
+}
+
+#[async_trait::async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// `process`, `sandbox` or `docker`.
+    fn name(&self) -> &'static str;
+    async fn start(&self, spec: ContainerSpec) -> Result<Arc<dyn Container>, EngineError>;
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The image is not one this engine can run; the text says what would.
+    #[error("{0}")]
+    Image(String),
+    #[error("cannot start container {id}: {source}")]
+    Start { id: String, source: std::io::Error },
+}

@@ -1,0 +1,27 @@
+//! Sagebrush: a SageMaker region that lives in a terminal.
+//!
+//! The crate is a stack of rooms. Imports go down this list only, never up or in a circle; the test
+//! `tests/it/architecture.rs` reads the `use crate::` lines and fails on a breach. `ARCHITECTURE.md`
+//! says why each room exists and which walks through them must stay short.
+
+pub mod script;
+
+pub mod command;
+
+pub mod gateway;
+
+pub mod region;
+
+pub mod client;
+
+pub mod serving;
+
+pub mod engine;
+
+pub mod algorithms;
+
+pub mod store;
+
+pub mod api;
+
+pub mod domain;

@@ -1,0 +1,3 @@
+//! Parses the command line, calls the library, sets the exit code.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The AWS behaviour: one file or folder per resource family; operations, reconcilers, event bus.

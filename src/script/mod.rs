@@ -1,0 +1,1 @@
+//! Headless mode: runs a `.brush` script, checks its expectations, reports.
