@@ -4,5 +4,7 @@
 //! a seed takes it as an argument, so that every rule built on it can be tested in virtual time.
 
 pub mod arn;
+pub mod instance;
 pub mod kind;
+pub mod money;
 pub mod time;

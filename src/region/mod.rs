@@ -1,1 +1,100 @@
 //! The AWS behaviour: one file or folder per resource family; operations, reconcilers, event bus.
+//!
+//! A call arrives here decoded and checked against its shape. Which handler answers it is one
+//! table ([`dispatch`]); what a refusal looks like to a client is one place ([`error`]). A handler
+//! reads the few members that its rules need and keeps the caller's document whole, so that
+//! Describe gives back all that was sent without a line of code per member.
+
+pub mod dispatch;
+pub mod error;
+mod open;
+mod tasks;
+mod view;
+
+pub use dispatch::{Answer, Behaviour, Call, Caller, Route};
+pub use error::Refusal;
+pub use open::{OpenError, RegionOptions};
+pub use view::View;
+
+use crate::api::error::AwsError;
+use crate::domain::arn::Place;
+use crate::domain::instance::Catalog;
+use crate::domain::time::{Clock, Timestamp};
+use crate::engine::Engine;
+use crate::store::Store;
+use serde_json::Value;
+use std::path::Path;
+use std::sync::Arc;
+use tasks::Tasks;
+use tokio::sync::watch;
+
+/// One imitated AWS region of one account: its resources and what keeps them running.
+pub struct Region {
+    options: RegionOptions,
+    store: Store,
+    tasks: Tasks,
+}
+
+impl Region {
+    /// Answers one call whose input has been checked against its shape.
+    ///
+    /// # Errors
+    /// Whatever AWS would refuse, and `UnsupportedOperation` for what is not simulated.
+    pub async fn call(self: &Arc<Self>, call: Call) -> Result<Value, AwsError> {
+        let (service, operation) = (call.service, call.operation);
+        let Some(route) = dispatch::table().route(service, operation) else {
+            return Err(error::not_simulated(service, operation));
+        };
+        route.handle(Arc::clone(self), call).await.map_err(|refusal| refusal.to_aws(service))
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.options.place
+    }
+
+    pub fn engine(&self) -> &Arc<dyn Engine> {
+        &self.options.engine
+    }
+
+    /// Instance types, their sizes and their list prices.
+    pub fn instances(&self) -> &Catalog {
+        &self.options.instances
+    }
+
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.options.clock
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
+    /// The workspace's `.sagebrush` folder.
+    pub fn dir(&self) -> &Path {
+        &self.options.dir
+    }
+
+    /// By how much AWS's waiting times are shortened: 1.0 is AWS's own time.
+    pub fn pace(&self) -> f64 {
+        self.options.pace
+    }
+
+    pub fn options(&self) -> &RegionOptions {
+        &self.options
+    }
+
+    /// Runs `task` until it ends or the region shuts down. A task watches [`Region::stopping`] and
+    /// leaves in order; one that does not is dropped at its next await.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Turns true once the region is being reset or shut down.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.tasks.stopping()
+    }
+}

@@ -1,0 +1,137 @@
+//! The one table of what the region answers: `(service, operation)` to a handler and to what it is
+//! worth. What stands in no row is not simulated, and says so when called.
+
+use super::{Refusal, Region};
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+/// A call as the region sees it.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// One of `api::model::SERVICES`.
+    pub service: &'static str,
+    /// An operation of that service's model.
+    pub operation: &'static str,
+    /// The document, checked against the operation's input shape.
+    pub input: Value,
+    pub caller: Caller,
+    pub request_id: String,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The access key that signed, or `None` for this machine's own user unsigned.
+    pub access_key: Option<String>,
+    /// Such as `arn:aws:sts::123456789012:assumed-role/Name/session`.
+    pub arn: String,
+}
+
+/// What a handler answers: the output document, or why not.
+pub type Answer = Result<Value, Refusal>;
+
+type Handler = Box<dyn Fn(Arc<Region>, Call) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// What an operation's answer is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Behaviour {
+    /// It does what AWS's does, its rules checked.
+    Behaves,
+    /// What was sent is kept and returned; nothing happens because of it.
+    Recorded,
+}
+
+/// One row of the table.
+pub struct Route {
+    pub behaviour: Behaviour,
+    /// What of it falls short of AWS, for people; empty when nothing known does.
+    pub note: &'static str,
+    handler: Handler,
+}
+
+impl Route {
+    pub(super) fn handle(&self, region: Arc<Region>, call: Call) -> BoxFuture<'static, Answer> {
+        (self.handler)(region, call)
+    }
+}
+
+/// All rows. Families add theirs with [`Table::service`].
+#[derive(Default)]
+pub struct Table {
+    rows: HashMap<&'static str, HashMap<&'static str, Route>>,
+}
+
+impl Table {
+    pub fn route(&self, service: &str, operation: &str) -> Option<&Route> {
+        self.rows.get(service)?.get(operation)
+    }
+
+    /// Starts adding rows of one service.
+    pub fn service(&mut self, service: &'static str) -> Rows<'_> {
+        Rows { rows: self.rows.entry(service).or_default() }
+    }
+}
+
+/// Rows of one service, being added.
+pub struct Rows<'a> {
+    rows: &'a mut HashMap<&'static str, Route>,
+}
+
+impl Rows<'_> {
+    /// An operation that does what AWS's does.
+    pub fn behaves<F, R>(self, operation: &'static str, handler: F) -> Self
+    where
+        F: Fn(Arc<Region>, Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Answer> + Send + 'static,
+    {
+        self.add(operation, Behaviour::Behaves, "", handler)
+    }
+
+    /// One that behaves but for what `note` says.
+    pub fn behaves_but<F, R>(self, operation: &'static str, note: &'static str, handler: F) -> Self
+    where
+        F: Fn(Arc<Region>, Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Answer> + Send + 'static,
+    {
+        self.add(operation, Behaviour::Behaves, note, handler)
+    }
+
+    /// One that keeps and returns what was sent.
+    pub fn recorded<F, R>(self, operation: &'static str, handler: F) -> Self
+    where
+        F: Fn(Arc<Region>, Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Answer> + Send + 'static,
+    {
+        self.add(operation, Behaviour::Recorded, "", handler)
+    }
+
+    fn add<F, R>(
+        self,
+        operation: &'static str,
+        behaviour: Behaviour,
+        note: &'static str,
+        handler: F,
+    ) -> Self
+    where
+        F: Fn(Arc<Region>, Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Answer> + Send + 'static,
+    {
+        let handler: Handler = Box::new(move |region, call| Box::pin(handler(region, call)));
+        let earlier = self.rows.insert(operation, Route { behaviour, note, handler });
+        debug_assert!(earlier.is_none(), "{operation} has two handlers");
+        self
+    }
+}
+
+/// The table, built on first use.
+pub fn table() -> &'static Table {
+    static TABLE: LazyLock<Table> = LazyLock::new(|| {
+        // Families add their rows here: `model::rows(&mut table);`
+        Table::default()
+    });
+    &TABLE
+}

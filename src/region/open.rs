@@ -1,0 +1,69 @@
+//! From a workspace's folder to a running region, back to an empty one, and to the end.
+
+use super::{Region, tasks::Tasks};
+use crate::domain::arn::Place;
+use crate::domain::instance::Catalog;
+use crate::domain::time::Clock;
+use crate::engine::Engine;
+use crate::store::{self, Durability, Store};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What a region is opened with.
+pub struct RegionOptions {
+    /// The workspace's `.sagebrush` folder.
+    pub dir: PathBuf,
+    pub place: Place,
+    pub clock: Arc<dyn Clock>,
+    pub durability: Durability,
+    pub engine: Arc<dyn Engine>,
+    pub instances: Catalog,
+    /// Seeds every random choice of the region, so that a run can be repeated.
+    pub seed: u64,
+    /// By how much AWS's waiting times are shortened; 1.0 is AWS's own time.
+    pub pace: f64,
+}
+
+/// Why a region did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] store::OpenError),
+    #[error("cannot read what the store holds: {0}")]
+    Read(#[from] store::StoreError),
+}
+
+impl Region {
+    /// Opens the store and starts what keeps the region's resources running.
+    ///
+    /// Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the store does not open: in use, from a newer version, or not safe to use.
+    pub async fn open(options: RegionOptions) -> Result<Arc<Self>, OpenError> {
+        let store = Store::open(&options.dir, Arc::clone(&options.clock), options.durability)?;
+        let region = Arc::new(Self { options, store, tasks: Tasks::new() });
+        region.start().await?;
+        Ok(region)
+    }
+
+    /// Puts in place what every region has and starts the reconcilers.
+    async fn start(self: &Arc<Self>) -> Result<(), OpenError> {
+        Ok(())
+    }
+
+    /// Empties the region: containers stopped, resources, objects and logs gone.
+    ///
+    /// # Errors
+    /// When the store cannot be emptied.
+    pub async fn reset(self: &Arc<Self>) -> Result<(), OpenError> {
+        self.tasks.stop().await;
+        self.tasks.restart();
+        self.start().await
+    }
+
+    /// Stops the reconcilers and their containers. Resources stay as they are.
+    pub async fn shutdown(&self) {
+        self.tasks.stop().await;
+    }
+}
