@@ -1,1 +1,107 @@
-//! The HTTP server: routing by service, who is let in, request ids, S3, `/_sagebrush/`.
+//! The HTTP server: who is let in, routing by service, request ids, S3, `/_sagebrush/`.
+//!
+//! Everything that reads or changes a region comes through here, the region's own front ends
+//! included. One listening socket on loopback; one thread per core, each with a runtime of its own
+//! that accepts from that socket, so that an invocation never changes threads.
+
+mod credentials;
+mod limits;
+
+pub use credentials::{Credentials, CredentialsError};
+pub use limits::Limits;
+
+use crate::region::Region;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Which port to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortChoice {
+    /// This one or none; 0 lets the system choose.
+    Exactly(u16),
+    /// This one, or the next that is free.
+    From(u16),
+}
+
+/// The port that `sagebrush` listens on when none is asked for.
+pub const DEFAULT_PORT: u16 = 7242;
+
+impl Default for PortChoice {
+    fn default() -> Self {
+        Self::From(DEFAULT_PORT)
+    }
+}
+
+/// What a gateway is started with.
+pub struct GatewayOptions {
+    pub region: Arc<Region>,
+    pub port: PortChoice,
+    /// The region's own key.
+    pub credentials: Credentials,
+    pub limits: Limits,
+    /// The workspace's folder, as `health` shows it.
+    pub workspace: PathBuf,
+    /// Worker threads; as many as the machine has cores when `None`.
+    pub workers: Option<usize>,
+}
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("port {port} of 127.0.0.1 is taken; stop what listens there, or choose another port")]
+    Taken { port: u16 },
+    #[error("no port of 127.0.0.1 from {first} to {last} is free")]
+    NoneFree { first: u16, last: u16 },
+    #[error("cannot listen on port {port} of 127.0.0.1: {source}")]
+    Listen { port: u16, source: std::io::Error },
+    #[error("cannot start a worker thread: {0}")]
+    Worker(std::io::Error),
+}
+
+/// Starts gateways.
+pub struct Gateway;
+
+/// A gateway at work. Dropping it stops it without grace; [`Running::shutdown`] is the orderly way.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The port that was asked for, when it was taken and another was chosen.
+    pub taken: Option<u16>,
+    stop_requested: watch::Receiver<bool>,
+}
+
+impl Gateway {
+    /// Listens and serves until [`Running::shutdown`].
+    ///
+    /// Must be called inside a tokio runtime: control plane calls run in its context.
+    ///
+    /// # Errors
+    /// When the port is taken, or the system refuses a socket or a thread.
+    pub fn start(_options: GatewayOptions) -> Result<Running, StartError> {
+        Err(StartError::Taken { port: 0 })
+    }
+}
+
+impl Running {
+    /// `http://127.0.0.1:<port>`.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Resolves when a client has asked the region to stop (`POST /_sagebrush/stop`). Whoever runs
+    /// the gateway then shuts it down, and the region after it.
+    pub async fn stop_requested(&self) {
+        let mut requested = self.stop_requested.clone();
+        if requested.wait_for(|stop| *stop).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Accepts no more, lets requests under way finish within `Limits::grace`, closes the rest.
+    /// Returns how many connections had to be cut.
+    pub async fn shutdown(self) -> usize {
+        0
+    }
+}
