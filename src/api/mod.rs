@@ -6,6 +6,10 @@
 //! awsJson convention whatever the wire spoke: timestamps are epoch seconds (a JSON number), blobs
 //! are base64 strings, enums and longs are plain strings and numbers.
 
+pub mod codec;
 pub mod error;
+pub mod event_stream;
 pub mod model;
+pub mod shaping;
+pub mod signing;
 pub mod validation;

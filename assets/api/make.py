@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""Writes assets/api/<service>.json: the facts of the AWS service models, without their prose.
+
+    pip install botocore && python3 assets/api/make.py
+
+What is kept: operations, shapes, required members, limits, patterns, enums, locations, error codes,
+wire protocols. Each file names the botocore version that it was read from. The output is sorted and
+has one shape a line, so that a new botocore shows up as a readable diff.
+
+AWS's patterns are Java regular expressions. Sagebrush matches with Rust's `regex`, which has another
+syntax and no look-around; `patterns.py` translates and stops the build at whatever it cannot.
+"""
+
+import json
+import pathlib
+import sys
+
+import botocore
+from botocore.loaders import Loader
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import patterns
+
+SERVICES = [
+    "sagemaker",
+    "sagemaker-runtime",
+    "sts",
+    "logs",
+    "cloudwatch",
+    "iam",
+    "application-autoscaling",
+    "ecr",
+    "cloudformation",
+    "kms",
+    "cloudtrail",
+]
+
+METADATA = [
+    "apiVersion",
+    "awsQueryCompatible",
+    "endpointPrefix",
+    "jsonVersion",
+    "protocol",
+    "protocols",
+    "serviceId",
+    "targetPrefix",
+    "timestampFormat",
+    "xmlNamespace",
+]
+# What a reference to a shape may add to the shape itself.
+REFERENCE = [
+    "location",
+    "locationName",
+    "flattened",
+    "xmlAttribute",
+    "timestampFormat",
+    "jsonvalue",
+    "eventpayload",
+    "eventheader",
+    "idempotencyToken",
+    "streaming",
+    "sensitive",
+]
+SHAPE = [
+    "type",
+    "min",
+    "max",
+    "enum",
+    "required",
+    "payload",
+    "flattened",
+    "timestampFormat",
+    "locationName",
+    "sensitive",
+    "streaming",
+    "eventstream",
+    "event",
+    "exception",
+    "fault",
+    "union",
+]
+# Traits that carry no fact about the wire or about what is accepted.
+PROSE = {
+    "documentation",
+    "box",
+    "deprecated",
+    "deprecatedMessage",
+    "deprecatedSince",
+    "xmlOrder",
+    "synthetic",
+}
+
+
+def known(trait, allowed, where):
+    """Fails on a trait this script has never heard of: silence could drop a check."""
+    for key in trait:
+        if key not in allowed and key not in PROSE:
+            sys.exit(f"make.py: {where} has the unknown trait {key!r}; decide what it means")
+
+
+def reference(ref, where):
+    known(ref, REFERENCE + ["shape"], where)
+    extra = {key: ref[key] for key in REFERENCE if key in ref and ref[key] is not False}
+    return {"shape": ref["shape"], **extra} if extra else ref["shape"]
+
+
+def shape_facts(name, shape, service):
+    where = f"{service}.{name}"
+    known(shape, SHAPE + ["members", "member", "key", "value", "pattern", "error"], where)
+    facts = {key: shape[key] for key in SHAPE if shape.get(key) not in (None, False, [])}
+    if shape["type"] == "structure":
+        facts["members"] = {m: reference(r, f"{where}.{m}") for m, r in shape["members"].items()}
+    for part in ("member", "key", "value"):
+        if part in shape:
+            facts[part] = reference(shape[part], f"{where}.{part}")
+    if "error" in shape:
+        known(shape["error"], ["code", "httpStatusCode", "senderFault"], where + ".error")
+        facts["error"] = {
+            key: shape["error"][key] for key in ("code", "httpStatusCode") if key in shape["error"]
+        }
+    if "pattern" in shape:
+        facts["pattern"] = shape["pattern"]
+        facts.update(patterns.translate(shape["pattern"], where))
+    return facts
+
+
+def operation_facts(name, operation):
+    http = operation["http"]
+    facts = {}
+    for side in ("input", "output"):
+        if side in operation:
+            facts[side] = operation[side]["shape"]
+    if "resultWrapper" in operation.get("output", {}):
+        facts["resultWrapper"] = operation["output"]["resultWrapper"]
+    if operation.get("errors"):
+        facts["errors"] = sorted(error["shape"] for error in operation["errors"])
+    if http.get("method", "POST") != "POST":
+        facts["method"] = http["method"]
+    if http.get("requestUri", "/") != "/":
+        facts["uri"] = http["requestUri"]
+    if http.get("responseCode", 200) != 200:
+        facts["status"] = http["responseCode"]
+    if operation.get("authtype") == "none" or operation.get("auth") == ["smithy.api#noAuth"]:
+        facts["unsigned"] = True
+    return facts
+
+
+def write(service, model, path):
+    metadata = model["metadata"]
+    head = {
+        "service": service,
+        "source": f"botocore {botocore.__version__}",
+        "signingName": metadata.get("signingName", metadata["endpointPrefix"]),
+        **{key: metadata[key] for key in METADATA if key in metadata},
+    }
+    compact = {"ensure_ascii": False, "separators": (",", ":")}
+    lines = ["{"]
+    lines += [f"{json.dumps(k)}:{json.dumps(v, **compact)}," for k, v in sorted(head.items())]
+    for group, facts in (
+        ("operations", {n: operation_facts(n, o) for n, o in model["operations"].items()}),
+        ("shapes", {n: shape_facts(n, s, service) for n, s in model["shapes"].items()}),
+    ):
+        lines.append(f"{json.dumps(group)}:{{")
+        rows = [f"{json.dumps(n)}:{json.dumps(facts[n], **compact)}" for n in sorted(facts)]
+        lines.append(",\n".join(rows))
+        lines.append("}," if group == "operations" else "}")
+    lines.append("}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def main():
+    print(f"reading botocore {botocore.__version__}")
+    loader, here = Loader(), pathlib.Path(__file__).parent
+    for service in SERVICES:
+        model = loader.load_service_model(service, "service-2")
+        path = here / f"{service}.json"
+        write(service, model, path)
+        print(f"{path.name}: {len(model['operations'])} operations, {len(model['shapes'])} shapes")
+    print(patterns.report())
+
+
+if __name__ == "__main__":
+    main()
