@@ -4,7 +4,10 @@
 //! a seed takes it as an argument, so that every rule built on it can be tested in virtual time.
 
 pub mod arn;
+pub mod histogram;
 pub mod instance;
 pub mod kind;
 pub mod money;
+pub mod pick;
+pub mod seed;
 pub mod time;

@@ -4,6 +4,11 @@
 //! root. What kind of isolation an engine has is its own matter; whoever starts a container sees
 //! its address, its exit and its output.
 
+pub mod archive;
+pub mod image;
+pub mod opt_ml;
+pub mod process;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

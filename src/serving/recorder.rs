@@ -1,0 +1,146 @@
+//! What the plane measures, per variant: written lock-free by each worker thread into a recorder
+//! of its own, merged when somebody reads.
+
+use crate::domain::histogram;
+use hdrhistogram::Histogram;
+use std::array;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// How many recorders a variant has at most; threads beyond share them, which is slower and exact.
+const WORKERS: usize = 64;
+
+/// What happened to one invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outcome {
+    /// The model's status; 0 when it gave none (timeout, broken connection).
+    pub status: u16,
+    pub model_micros: u64,
+    pub overhead_micros: u64,
+}
+
+/// A variant's recorders, one for each worker thread that has had traffic of it.
+pub(super) struct Recorders {
+    workers: [OnceLock<Box<Worker>>; WORKERS],
+}
+
+#[derive(Default)]
+struct Worker {
+    invocations: AtomicU64,
+    abandoned: AtomicU64,
+    errors_4xx: AtomicU64,
+    errors_5xx: AtomicU64,
+    model: histogram::Recorder,
+    overhead: histogram::Recorder,
+}
+
+/// A variant's figures since its endpoint was first published. All latencies in microseconds.
+#[derive(Clone, Debug)]
+pub struct VariantStatistics {
+    pub variant: String,
+    /// The share of traffic that the published weights give it, 0 to 1.
+    pub share: f64,
+    /// Requests sent to the model, whatever became of them.
+    pub invocations: u64,
+    /// Of these: the caller went away before the answer was complete. They have no latencies.
+    pub abandoned: u64,
+    /// The model answered 4xx.
+    pub errors_4xx: u64,
+    /// The model answered 5xx, or not at all.
+    pub errors_5xx: u64,
+    /// Being answered right now.
+    pub in_flight: u64,
+    pub instances: usize,
+    /// `ModelLatency`: from sending to the container until its answer was complete.
+    pub model_latency: Histogram<u64>,
+    /// `OverheadLatency`: the rest of the time from the request's arrival until then.
+    pub overhead_latency: Histogram<u64>,
+}
+
+impl Recorders {
+    pub(super) fn new() -> Self {
+        Self { workers: array::from_fn(|_| OnceLock::new()) }
+    }
+
+    fn own(&self) -> &Worker {
+        thread_local! {
+            static SLOT: usize = {
+                static NEXT: AtomicUsize = AtomicUsize::new(0);
+                NEXT.fetch_add(1, Ordering::Relaxed) % WORKERS
+            };
+        }
+        self.workers[SLOT.with(|slot| *slot)].get_or_init(Box::default)
+    }
+
+    /// Counts an invocation that ended. One call, at its end.
+    pub(super) fn record(&self, outcome: Outcome) {
+        let worker = self.own();
+        worker.invocations.fetch_add(1, Ordering::Relaxed);
+        match outcome.status {
+            400..=499 => worker.errors_4xx.fetch_add(1, Ordering::Relaxed),
+            0 | 500.. => worker.errors_5xx.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        worker.model.record(outcome.model_micros);
+        worker.overhead.record(outcome.overhead_micros);
+    }
+
+    /// Counts an invocation whose caller did not wait for the end.
+    pub(super) fn record_abandoned(&self) {
+        let worker = self.own();
+        worker.invocations.fetch_add(1, Ordering::Relaxed);
+        worker.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds everything up. Share, gauge and instances are the table's to say.
+    pub(super) fn read(&self, variant: &str) -> VariantStatistics {
+        let mut sum = VariantStatistics {
+            variant: variant.to_owned(),
+            share: 0.0,
+            invocations: 0,
+            abandoned: 0,
+            errors_4xx: 0,
+            errors_5xx: 0,
+            in_flight: 0,
+            instances: 0,
+            model_latency: histogram::empty(),
+            overhead_latency: histogram::empty(),
+        };
+        for worker in self.workers.iter().filter_map(OnceLock::get) {
+            sum.invocations += worker.invocations.load(Ordering::Relaxed);
+            sum.abandoned += worker.abandoned.load(Ordering::Relaxed);
+            sum.errors_4xx += worker.errors_4xx.load(Ordering::Relaxed);
+            sum.errors_5xx += worker.errors_5xx.load(Ordering::Relaxed);
+            worker.model.add_to(&mut sum.model_latency);
+            worker.overhead.add_to(&mut sum.overhead_latency);
+        }
+        sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merges_what_threads_wrote() {
+        let recorders = Recorders::new();
+        std::thread::scope(|scope| {
+            for status in [200, 400, 500, 0] {
+                let recorders = &recorders;
+                scope.spawn(move || {
+                    for micros in 0..100 {
+                        let outcome = Outcome { status, model_micros: micros, overhead_micros: 7 };
+                        recorders.record(outcome);
+                    }
+                    recorders.record_abandoned();
+                });
+            }
+        });
+        let read = recorders.read("blue");
+        assert_eq!((read.invocations, read.abandoned), (404, 4));
+        assert_eq!((read.errors_4xx, read.errors_5xx), (100, 200));
+        assert_eq!(read.model_latency.len(), 400);
+        assert_eq!(read.overhead_latency.max(), 7);
+    }
+}
