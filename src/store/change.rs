@@ -1,150 +1,235 @@
-//! The store's handle, a change under way, and a reader's view. (Interface; bodies to come.)
-#![expect(
-    clippy::unimplemented,
-    unused_variables,
-    reason = "the interface lands before its bodies"
-)]
+//! A transaction under way on the writer thread.
 
-use super::{Event, OpenError, Page, Query, Row, StoreError};
-use crate::domain::time::{Clock, Timestamp};
-use std::path::Path;
-use std::sync::Arc;
-use tokio::sync::broadcast;
+use super::{Changed, Event, Page, Query, Row, StoreError, list, resource};
+use crate::domain::time::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
 
-/// How much a commit survives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// Acknowledged changes survive the death of the process (SIGKILL included).
-    #[default]
-    Process,
-    /// They survive a power cut too: every commit is synced to the disk.
-    Full,
-}
-
-/// A handle on the workspace's store; clones share it.
-#[derive(Clone)]
-pub struct Store {}
-
-impl Store {
-    /// Opens (and makes, and migrates) the store in `dir`, the workspace's `.sagebrush` folder.
-    pub fn open(
-        dir: &Path,
-        clock: Arc<dyn Clock>,
-        durability: Durability,
-    ) -> Result<Self, OpenError> {
-        unimplemented!()
-    }
-
-    /// Runs `change` on the writer thread inside a transaction of its own and returns what it
-    /// returned once that is committed. An `Err` rolls back all that it did.
-    pub async fn write<T, E>(
-        &self,
-        change: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
-        unimplemented!()
-    }
-
-    /// Runs a query on a pooled reader, on the calling thread; it sees all that was acknowledged.
-    pub fn read<T, E: From<StoreError>>(
-        &self,
-        query: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
-    ) -> Result<T, E> {
-        unimplemented!()
-    }
-
-    /// Committed events from now on. A receiver that lags is told how many it missed.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
-        unimplemented!()
-    }
-}
+/// Runs once the change is committed, and never when it is not.
+pub(super) type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// A transaction under way on the writer thread. Reads see what it has written so far.
 pub struct Change<'a> {
-    _marker: std::marker::PhantomData<&'a ()>,
+    pub(super) connection: &'a Connection,
+    now: Timestamp,
+    /// The newest revision so far.
+    pub(super) revision: u64,
+    pub(super) events: Vec<Event>,
+    pub(super) afterwards: Vec<Afterwards>,
+    /// Others share the transaction, so a savepoint has to stand before the first write.
+    shared: bool,
+    /// The savepoint stands.
+    pub(super) marked: bool,
 }
 
-impl Change<'_> {
-    /// The time of this change; the same for all that it writes.
+impl<'a> Change<'a> {
+    pub(super) fn new(
+        connection: &'a Connection,
+        now: Timestamp,
+        revision: u64,
+        shared: bool,
+    ) -> Self {
+        Self {
+            connection,
+            now,
+            revision,
+            events: Vec::new(),
+            afterwards: Vec::new(),
+            shared,
+            marked: false,
+        }
+    }
+
+    /// The time of this change; the same for all that it writes, and never before that of an
+    /// earlier change.
     pub fn now(&self) -> Timestamp {
-        unimplemented!()
+        self.now
     }
 
     pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
-        unimplemented!()
+        resource::get(self.connection, kind, name)
     }
 
     /// `StoreError::Exists` when the name is taken.
     pub fn insert(&mut self, row: Row) -> Result<(), StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let inserted = self
+            .connection
+            .prepare_cached(
+                "INSERT INTO resource
+                     (kind, lower, name, parent, status, created, modified, revision, private, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                row.kind,
+                row.name.to_lowercase(),
+                row.name,
+                row.parent,
+                row.status,
+                row.created.as_millis(),
+                row.modified.as_millis(),
+                self.revision + 1,
+                document(&row.private)?,
+                serde_json::to_string(&row.body)?,
+            ])?;
+        if inserted == 0 {
+            return Err(StoreError::Exists { kind: row.kind, name: row.name });
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT INTO tally VALUES (?1, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+            )?
+            .execute([&row.kind])?;
+        self.tell(row.kind, row.name, Changed::Created, row.status)
     }
 
     /// Writes status, times, body, private and parent of a row that exists. The row's `modified`
     /// is set to `now()`.
     pub fn update(&mut self, row: &Row) -> Result<(), StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let updated = self
+            .connection
+            .prepare_cached(
+                "UPDATE resource SET parent = ?3, status = ?4, created = ?5, modified = ?6,
+                     revision = ?7, private = ?8, body = ?9
+                 WHERE kind = ?1 AND lower = ?2",
+            )?
+            .execute(params![
+                row.kind,
+                row.name.to_lowercase(),
+                row.parent,
+                row.status,
+                row.created.as_millis(),
+                self.now.as_millis(),
+                self.revision + 1,
+                document(&row.private)?,
+                serde_json::to_string(&row.body)?,
+            ])?;
+        if updated == 0 {
+            return Err(StoreError::Missing { kind: row.kind.clone(), name: row.name.clone() });
+        }
+        self.tell(row.kind.clone(), row.name.clone(), Changed::Updated, row.status.clone())
     }
 
     /// False when there was none. Its tags go with it.
     pub fn delete(&mut self, kind: &str, name: &str) -> Result<bool, StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let deleted = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM resource WHERE kind = ?1 AND lower = ?2 RETURNING name, status",
+            )?
+            .query_row(params![kind, name.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let Some((name, status)): Option<(String, String)> = deleted else { return Ok(false) };
+        self.connection
+            .prepare_cached("UPDATE tally SET count = count - 1 WHERE kind = ?1")?
+            .execute([kind])?;
+        self.connection
+            .prepare_cached("DELETE FROM tag WHERE resource = ?1")?
+            .execute([format!("{kind}/{}", name.to_lowercase())])?;
+        self.tell(kind.to_owned(), name, Changed::Deleted, status)?;
+        Ok(true)
     }
 
     pub fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        unimplemented!()
+        list::list(self.connection, query)
     }
 
     /// The next number of a counter that never goes back: 1, 2, 3 …
     pub fn next(&mut self, counter: &str) -> Result<u64, StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO counter VALUES (?1, 1)
+             ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
+        )?;
+        Ok(statement.query_row([counter], |row| row.get(0))?)
     }
 
     pub fn tags(&self, arn: &str) -> Result<Vec<(String, String)>, StoreError> {
-        unimplemented!()
+        resource::tags(self.connection, arn)
     }
 
     /// Adds or overwrites.
     pub fn tag(&mut self, arn: &str, tags: &[(String, String)]) -> Result<(), StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let mut statement = self.connection.prepare_cached(
+            "INSERT INTO tag VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+        )?;
+        let resource = resource::tagged(arn);
+        for (key, value) in tags {
+            statement.execute([&resource, arn, key, value])?;
+        }
+        Ok(())
     }
 
     pub fn untag(&mut self, arn: &str, keys: &[String]) -> Result<(), StoreError> {
-        unimplemented!()
+        self.mark()?;
+        let mut statement = self
+            .connection
+            .prepare_cached("DELETE FROM tag WHERE resource = ?1 AND arn = ?2 AND key = ?3")?;
+        let resource = resource::tagged(arn);
+        for key in keys {
+            statement.execute([&resource, arn, key])?;
+        }
+        Ok(())
+    }
+
+    /// Stands before every write. A change that shares its transaction with others gets a savepoint
+    /// with its first write, so that one which only looks and refuses costs none.
+    pub(super) fn mark(&mut self) -> Result<(), StoreError> {
+        if self.shared && !self.marked {
+            self.connection.prepare_cached("SAVEPOINT change")?.execute([])?;
+            self.marked = true;
+        }
+        Ok(())
+    }
+
+    /// Has `then` run once this change is committed.
+    pub(super) fn afterwards(&mut self, then: impl FnOnce() + Send + 'static) {
+        self.afterwards.push(Box::new(then));
+    }
+
+    /// Writes the event of a row that was just written.
+    fn tell(
+        &mut self,
+        kind: String,
+        name: String,
+        change: Changed,
+        status: String,
+    ) -> Result<(), StoreError> {
+        let event = Event { revision: self.revision + 1, at: self.now, kind, name, change, status };
+        self.connection
+            .prepare_cached("INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![
+                event.revision,
+                event.at.as_millis(),
+                event.kind,
+                event.name,
+                event.change.code(),
+                event.status,
+            ])?;
+        self.revision = event.revision;
+        self.events.push(event);
+        Ok(())
+    }
+
+    /// Empties every table. Revisions go on growing, with a gap that no follower can overlook.
+    pub(super) fn clear(&mut self) -> Result<(), StoreError> {
+        self.mark()?;
+        self.connection.execute_batch(
+            "DELETE FROM resource; DELETE FROM tally; DELETE FROM event; DELETE FROM tag;
+             DELETE FROM counter; DELETE FROM bucket; DELETE FROM blob; DELETE FROM extent;
+             DELETE FROM object; DELETE FROM upload; DELETE FROM part; DELETE FROM log_group;
+             DELETE FROM log_stream;",
+        )?;
+        self.revision += 1;
+        self.tell(Event::REGION.to_owned(), String::new(), Changed::Deleted, String::new())
     }
 }
 
-/// A consistent view for reading.
-pub struct Snapshot<'a> {
-    _marker: std::marker::PhantomData<&'a ()>,
-}
-
-impl Snapshot<'_> {
-    pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
-        unimplemented!()
-    }
-
-    pub fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        unimplemented!()
-    }
-
-    pub fn count(&self, kind: &str) -> Result<u64, StoreError> {
-        unimplemented!()
-    }
-
-    pub fn tags(&self, arn: &str) -> Result<Vec<(String, String)>, StoreError> {
-        unimplemented!()
-    }
-
-    /// The revision of the newest event.
-    pub fn revision(&self) -> Result<u64, StoreError> {
-        unimplemented!()
-    }
-
-    /// Events after `since`, oldest first; `None` when they are no longer all kept.
-    pub fn events(&self, since: u64, limit: usize) -> Result<Option<Vec<Event>>, StoreError> {
-        unimplemented!()
-    }
+/// The text of a document, none for null.
+fn document(value: &Value) -> Result<Option<String>, serde_json::Error> {
+    (!value.is_null()).then(|| serde_json::to_string(value)).transpose()
 }

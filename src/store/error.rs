@@ -1,5 +1,6 @@
 //! What can go wrong with the store, in words for whoever opened or called it.
 
+use super::cursor::BadCursor;
 use std::path::PathBuf;
 
 /// A change or a query failed. Nothing of a failed change remains.
@@ -9,8 +10,17 @@ pub enum StoreError {
     Exists { kind: String, name: String },
     #[error("{kind} {name} does not exist")]
     Missing { kind: String, name: String },
+    /// A page was asked for with a token that came from another list.
+    #[error(transparent)]
+    Cursor(#[from] BadCursor),
     #[error("the store is closed")]
     Closed,
+    /// The change itself was sound, but its group could not be committed.
+    #[error("nothing was written, because the commit failed: {0}")]
+    Commit(String),
+    /// The code of the change panicked; its transaction was rolled back.
+    #[error("a change panicked and was rolled back")]
+    Panicked,
     #[error("database: {0}")]
     Sqlite(#[from] rusqlite::Error),
     #[error("file: {0}")]

@@ -11,6 +11,24 @@ pub enum Changed {
     Deleted,
 }
 
+impl Changed {
+    pub(super) const fn code(self) -> i64 {
+        match self {
+            Self::Created => 0,
+            Self::Updated => 1,
+            Self::Deleted => 2,
+        }
+    }
+
+    pub(super) const fn from_code(code: i64) -> Self {
+        match code {
+            0 => Self::Created,
+            1 => Self::Updated,
+            _ => Self::Deleted,
+        }
+    }
+}
+
 /// One committed change of one row. `revision` grows by at least one from event to event and never
 /// repeats, also over restarts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,4 +40,14 @@ pub struct Event {
     pub change: Changed,
     /// The row's status after the change.
     pub status: String,
+}
+
+impl Event {
+    /// The kind of the one event that tells of [`super::Store::reset`]: everything is gone, and
+    /// whoever follows has to start from a new snapshot.
+    pub const REGION: &'static str = "region";
+
+    pub fn is_reset(&self) -> bool {
+        self.kind == Self::REGION && self.change == Changed::Deleted
+    }
 }

@@ -5,11 +5,27 @@
 //! one, and nobody ever waits on a timer. A call returns only when its transaction is committed.
 
 mod change;
+mod cursor;
 mod error;
 mod event;
+mod folder;
+mod handle;
+mod housekeeper;
+mod list;
+mod readers;
+mod resource;
 mod row;
+mod schema;
+mod snapshot;
+mod writer;
 
-pub use change::{Change, Durability, Snapshot, Store};
+#[cfg(test)]
+mod tests;
+
+pub use change::Change;
+pub use cursor::{BadCursor, Cursor};
 pub use error::{OpenError, StoreError};
 pub use event::{Changed, Event};
-pub use row::{Cursor, Page, Query, Row, Sort};
+pub use handle::{Durability, Store};
+pub use row::{Page, Query, Row, Sort};
+pub use snapshot::Snapshot;

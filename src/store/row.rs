@@ -1,5 +1,6 @@
 //! A resource as the store keeps it, and the questions lists ask.
 
+use super::cursor::Cursor;
 use crate::domain::time::Timestamp;
 use serde_json::Value;
 
@@ -40,7 +41,7 @@ impl Row {
     }
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sort {
     #[default]
     Created,
@@ -55,6 +56,7 @@ pub struct Query {
     pub kind: String,
     pub parent: Option<String>,
     pub status: Option<String>,
+    /// Part of the name, in whatever case.
     pub name_contains: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
@@ -64,14 +66,8 @@ pub struct Query {
     pub ascending: bool,
     /// Where the previous page ended.
     pub after: Option<Cursor>,
+    /// How many rows a page holds at most; 0 means 100.
     pub limit: usize,
-}
-
-/// Where a page ended: the sort key and the row id. Opaque to callers; the text form is a NextToken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    pub key: String,
-    pub id: i64,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,175 @@
+//! The store's handle: opening, writing, reading, following, closing.
+
+use super::change::Change;
+use super::folder::Folder;
+use super::housekeeper::Housekeeper;
+use super::readers::{self, Readers};
+use super::snapshot::Snapshot;
+use super::writer::{self, Job, Writer};
+use super::{Event, OpenError, StoreError, schema};
+use crate::domain::time::Clock;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use tokio::sync::broadcast;
+
+/// How many events a follower may fall behind before it is told that it missed some.
+const FOLLOWED: usize = 4_096;
+/// KiB of pages the writer keeps.
+const CACHE_KIB: i64 = 4_096;
+
+/// How much a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// Acknowledged changes survive the death of the process (SIGKILL included).
+    #[default]
+    Process,
+    /// They survive a power cut too: every commit is synced to the disk.
+    Full,
+}
+
+/// A handle on the workspace's store; clones share it. The last one to go closes it.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    queue: Option<Sender<Box<dyn Job>>>,
+    readers: Readers,
+    followers: broadcast::Sender<Arc<Event>>,
+    threads: Vec<JoinHandle<()>>,
+    housekeeper: Option<Housekeeper>,
+    _folder: Folder,
+}
+
+impl Store {
+    /// Opens (and makes, and migrates) the store in `dir`, the workspace's `.sagebrush` folder.
+    pub fn open(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        durability: Durability,
+    ) -> Result<Self, OpenError> {
+        let folder = Folder::open(dir)?;
+        let path = folder.path.join("region.db");
+        let connection = connect(&path, durability)?;
+        let (followers, _) = broadcast::channel(FOLLOWED);
+        let (housekeeper, chores) = Housekeeper::new(&path);
+        let writer = Writer::new(connection, clock, followers.clone(), housekeeper.clone())
+            .map_err(|error| unreadable(&path, error))?;
+        let (queue, jobs) = channel();
+        let io = |source| OpenError::Io { path: path.clone(), source };
+        let threads = vec![
+            spawn("store-writer", move || writer.run(&jobs)).map_err(io)?,
+            spawn("store-chores", move || chores.run()).map_err(io)?,
+        ];
+        Ok(Self {
+            inner: Arc::new(Inner {
+                queue: Some(queue),
+                readers: Readers::new(&path),
+                followers,
+                threads,
+                housekeeper: Some(housekeeper),
+                _folder: folder,
+            }),
+        })
+    }
+
+    /// Runs `change` on the writer thread inside a transaction of its own and returns what it
+    /// returned once that is committed. An `Err` rolls back all that it did. The change runs to its
+    /// end even when the caller stops waiting.
+    pub async fn write<T, E>(
+        &self,
+        change: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        let Some(queue) = &self.inner.queue else { return Err(StoreError::Closed.into()) };
+        let outcome = writer::submit(queue, change);
+        outcome.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
+    }
+
+    /// [`Store::write`] for threads that may block. Must not run on the writer thread itself.
+    pub fn write_blocking<T, E>(
+        &self,
+        change: impl FnOnce(&mut Change<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        futures::executor::block_on(self.write(change))
+    }
+
+    /// Runs a query on a pooled reader, on the calling thread; it sees all that was acknowledged.
+    pub fn read<T, E: From<StoreError>>(
+        &self,
+        query: impl FnOnce(&Snapshot<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.inner.readers.read(query)
+    }
+
+    /// Committed events from now on. A receiver that lags is told how many it missed.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.inner.followers.subscribe()
+    }
+
+    /// Empties the store: resources, tags, counters, objects and logs. Followers get one event
+    /// ([`Event::is_reset`]), and revisions go on growing.
+    pub async fn reset(&self) -> Result<(), StoreError> {
+        self.write(|change| change.clear()).await
+    }
+}
+
+impl Drop for Inner {
+    /// Lets the threads finish what was asked of them, and only then lets go of the folder.
+    fn drop(&mut self) {
+        self.queue = None;
+        self.housekeeper = None;
+        self.readers.close();
+        for thread in self.threads.drain(..) {
+            // The last handle may have been held by a change: then this is the writer itself.
+            if thread.thread().id() != std::thread::current().id() {
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(work)
+}
+
+fn unreadable(path: &Path, error: StoreError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        StoreError::Sqlite(source) => OpenError::Sqlite { path, source },
+        other => OpenError::Io { path, source: std::io::Error::other(other) },
+    }
+}
+
+/// The writer's connection, with the schema up to date.
+fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
+    let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    let mut connection = Connection::open(path).map_err(sqlite)?;
+    schema::inspect(&connection, path)?;
+    let synchronous = match durability {
+        Durability::Process => "NORMAL",
+        Durability::Full => "FULL",
+    };
+    connection
+        .pragma_update(None, "journal_mode", "WAL")
+        .and_then(|()| connection.pragma_update(None, "synchronous", synchronous))
+        .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
+        .and_then(|()| connection.pragma_update(None, "temp_store", "MEMORY"))
+        .and_then(|()| connection.pragma_update(None, "trusted_schema", false))
+        .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
+        .and_then(|()| schema::migrate(&mut connection))
+        .map_err(sqlite)?;
+    connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
+    Ok(connection)
+}

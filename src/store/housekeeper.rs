@@ -1,0 +1,76 @@
+//! Work that nobody should wait for: copying the write-ahead log into the database, removing files
+//! that no row names any more. One thread, asked by whoever notices the need.
+
+use rusqlite::{Connection, OpenFlags};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+pub(super) enum Chore {
+    /// Copy the write-ahead log into the database.
+    Checkpoint,
+    /// Anything else that must not hold up the writer.
+    Run(Box<dyn FnOnce() + Send>),
+}
+
+/// Where chores are left; clones leave them with the same thread.
+#[derive(Clone)]
+pub(super) struct Housekeeper {
+    chores: Sender<Chore>,
+    /// A checkpoint is asked for already.
+    pending: Arc<AtomicBool>,
+}
+
+/// The thread's own end.
+pub(super) struct Chores {
+    path: PathBuf,
+    chores: Receiver<Chore>,
+    pending: Arc<AtomicBool>,
+}
+
+impl Housekeeper {
+    pub fn new(path: &Path) -> (Self, Chores) {
+        let (sender, receiver) = channel();
+        let pending = Arc::new(AtomicBool::new(false));
+        let here = Self { chores: sender, pending: Arc::clone(&pending) };
+        (here, Chores { path: path.to_owned(), chores: receiver, pending })
+    }
+
+    pub fn ask(&self, chore: Chore) {
+        if matches!(chore, Chore::Checkpoint) && self.pending.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        // The thread ends only after every sender is gone.
+        let _ = self.chores.send(chore);
+    }
+}
+
+impl Chores {
+    /// Works until every [`Housekeeper`] is gone, and all they asked for is done.
+    pub fn run(self) {
+        let mut connection = None;
+        while let Ok(chore) = self.chores.recv() {
+            match chore {
+                Chore::Run(work) => work(),
+                Chore::Checkpoint => {
+                    self.pending.store(false, Ordering::Release);
+                    if let Err(error) = checkpoint(&mut connection, &self.path) {
+                        tracing::warn!(%error, "the write-ahead log was not copied");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
+    let connection = match connection {
+        Some(connection) => connection,
+        None => connection.insert(Connection::open_with_flags(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+        )?),
+    };
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}

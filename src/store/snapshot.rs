@@ -1,0 +1,37 @@
+//! A consistent view for reading.
+
+use super::{Event, Page, Query, Row, StoreError, list, resource};
+use rusqlite::Connection;
+
+/// A consistent view for reading.
+pub struct Snapshot<'a> {
+    pub(super) connection: &'a Connection,
+}
+
+impl Snapshot<'_> {
+    pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
+        resource::get(self.connection, kind, name)
+    }
+
+    pub fn list(&self, query: &Query) -> Result<Page, StoreError> {
+        list::list(self.connection, query)
+    }
+
+    pub fn count(&self, kind: &str) -> Result<u64, StoreError> {
+        resource::count(self.connection, kind)
+    }
+
+    pub fn tags(&self, arn: &str) -> Result<Vec<(String, String)>, StoreError> {
+        resource::tags(self.connection, arn)
+    }
+
+    /// The revision of the newest event.
+    pub fn revision(&self) -> Result<u64, StoreError> {
+        Ok(resource::revisions(self.connection)?.1)
+    }
+
+    /// Events after `since`, oldest first; `None` when they are no longer all kept.
+    pub fn events(&self, since: u64, limit: usize) -> Result<Option<Vec<Event>>, StoreError> {
+        resource::events(self.connection, since, limit)
+    }
+}
