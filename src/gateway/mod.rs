@@ -4,8 +4,14 @@
 //! included. One listening socket on loopback; one thread per core, each with a runtime of its own
 //! that accepts from that socket, so that an invocation never changes threads.
 
+mod connection;
 mod credentials;
+mod framing;
 mod limits;
+mod peer;
+mod refusal;
+mod server;
+mod socket;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use limits::Limits;

@@ -1,0 +1,53 @@
+//! What the gateway itself refuses, in AWS's form: a code that clients know, the reason, the remedy.
+
+use super::framing::Fault;
+use crate::api::error::AwsError;
+
+/// Framing that is malformed or can be read in more than one way.
+pub(super) fn framing(fault: Fault) -> AwsError {
+    AwsError::new(
+        fault.status(),
+        "MalformedRequest",
+        format!(
+            "The request was refused before it was read: {fault}. The connection is closed; send \
+             plain HTTP/1.1."
+        ),
+    )
+}
+
+pub(super) fn slow_head() -> AwsError {
+    AwsError::new(408, "RequestTimeout", "The request's headers did not arrive in time.")
+}
+
+pub(super) fn full(capacity: usize) -> AwsError {
+    AwsError::new(
+        503,
+        "ServiceUnavailable",
+        format!(
+            "The region serves {capacity} connections already, which is all it may. Close some, or \
+             raise the limit of open files (`ulimit -n`), and try again."
+        ),
+    )
+}
+
+pub(super) fn request_id() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+/// A whole answer as bytes, for connections that hyper does not serve (any more).
+pub(super) fn raw(error: &AwsError) -> Vec<u8> {
+    let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
+    let reason = http::StatusCode::from_u16(error.status)
+        .ok()
+        .and_then(|status| status.canonical_reason())
+        .unwrap_or("Error");
+    format!(
+        "HTTP/1.1 {} {reason}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
+         x-amzn-ErrorType: {}\r\nx-amzn-RequestId: {}\r\nConnection: close\r\n\r\n{body}",
+        error.status,
+        body.len(),
+        error.code,
+        request_id(),
+    )
+    .into_bytes()
+}
