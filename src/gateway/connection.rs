@@ -71,10 +71,11 @@ pub(super) async fn serve<H: Handler>(
         let pulse = Arc::clone(&pulse);
         move |request| {
             let (handler, in_flight) = (Arc::clone(&handler), InFlight::begin(&pulse));
-            async move {
+            // Boxed, because hyper gives its socket back only from services that are `Unpin`.
+            Box::pin(async move {
                 let answer = handler.answer(request, peer).await;
                 Ok::<_, Infallible>(answer.map(|body| Tracked { body, _in_flight: in_flight }))
-            }
+            })
         }
     });
     let mut connection = http1::Builder::new()
@@ -111,8 +112,8 @@ where
             Response = Response<Tracked>,
             Error = Infallible,
             Future = F,
-        >,
-    F: Future<Output = Result<Response<Tracked>, Infallible>>,
+        > + Unpin,
+    F: Future<Output = Result<Response<Tracked>, Infallible>> + Unpin,
 {
     let mut stopped = pin!(async move { stop.wait_for(|stop| *stop).await.is_ok() });
     let mut stopping = false;

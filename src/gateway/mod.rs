@@ -3,11 +3,15 @@
 //! Everything that reads or changes a region comes through here, the region's own front ends
 //! included. One listening socket on loopback; one thread per core, each with a runtime of its own
 //! that accepts from that socket, so that an invocation never changes threads.
+//!
+//! S3 (`s3/`) is handed requests that are let in already: path style, without signature, aws-chunked
+//! undone, what stood behind the body in an extension ([`Trailers`]).
 
 mod connection;
 mod credentials;
 mod framing;
 mod limits;
+mod payload;
 mod peer;
 mod refusal;
 mod server;
@@ -15,6 +19,7 @@ mod socket;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use limits::Limits;
+pub use payload::Trailers;
 
 use crate::region::Region;
 use std::net::SocketAddr;

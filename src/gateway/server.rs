@@ -196,7 +196,7 @@ impl<H: Handler> Worker<H> {
         let _ = report.send(cut);
     }
 
-    async fn serve(mut self, listener: StdListener) -> usize {
+    async fn serve(self, listener: StdListener) -> usize {
         let listener =
             match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
                 Ok(listener) => listener,
@@ -206,10 +206,11 @@ impl<H: Handler> Worker<H> {
                 }
             };
         let mut connections = JoinSet::new();
+        let mut stop = self.stop.clone();
         loop {
             tokio::select! {
                 biased;
-                _ = self.stop.wait_for(|stop| *stop != Stop::Serve) => break,
+                _ = stop.wait_for(|stop| *stop != Stop::Serve) => break,
                 Some(ended) = connections.join_next() => {
                     if let Err(error) = ended {
                         tracing::error!(%error, "a connection's task panicked");
@@ -223,7 +224,6 @@ impl<H: Handler> Worker<H> {
         }
         drop(listener);
         let grace = self.shared.limits.grace;
-        let mut stop = self.stop.clone();
         tokio::select! {
             () = async { while connections.join_next().await.is_some() {} } => {}
             () = tokio::time::sleep(grace) => {}
