@@ -2,6 +2,7 @@
 //! worth. What stands in no row is not simulated, and says so when called.
 
 use super::{Refusal, Region};
+use super::{endpoint_config, model, model_package, model_package_group, tag};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -130,8 +131,13 @@ impl Rows<'_> {
 /// The table, built on first use.
 pub fn table() -> &'static Table {
     static TABLE: LazyLock<Table> = LazyLock::new(|| {
-        // Families add their rows here: `model::rows(&mut table);`
-        Table::default()
+        let mut table = Table::default();
+        tag::rows(&mut table);
+        model::rows(&mut table);
+        model_package_group::rows(&mut table);
+        model_package::rows(&mut table);
+        endpoint_config::rows(&mut table);
+        table
     });
     &TABLE
 }

@@ -93,6 +93,14 @@ impl Refusal {
     }
 }
 
+/// A store's fault of a name that is taken, in the family's own words; other faults as they are.
+pub fn taken(fault: StoreError, refusal: impl FnOnce() -> Refusal) -> Refusal {
+    match fault {
+        StoreError::Exists { .. } => refusal(),
+        fault => fault.into(),
+    }
+}
+
 /// The answer to an operation that AWS has and this region does not simulate.
 ///
 /// `UnsupportedOperation` with status 400: no SDK retries it (501 is retried by some), and no waiter

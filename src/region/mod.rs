@@ -6,8 +6,16 @@
 //! Describe gives back all that was sent without a line of code per member.
 
 pub mod dispatch;
+pub mod endpoint_config;
 pub mod error;
+pub mod family;
+pub mod listing;
+pub mod model;
+pub mod model_package;
+pub mod model_package_group;
 mod open;
+pub mod sts;
+pub mod tag;
 mod tasks;
 mod view;
 
