@@ -34,7 +34,16 @@ pub enum Refusal {
     Declared(&'static str, String),
     /// The region's own fault.
     #[error("{0}")]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(fault: StoreError) -> Self {
+        match fault {
+            StoreError::Cursor(bad) => Self::Invalid(format!("Invalid NextToken: {bad}.")),
+            fault => Self::Store(fault),
+        }
+    }
 }
 
 impl Refusal {

@@ -29,6 +29,7 @@ use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::{Clock, Timestamp};
 use crate::engine::Engine;
+use crate::serving::Plane;
 use crate::store::Store;
 use serde_json::Value;
 use std::path::Path;
@@ -40,6 +41,7 @@ use tokio::sync::watch;
 pub struct Region {
     options: RegionOptions,
     store: Store,
+    plane: Arc<Plane>,
     tasks: Tasks,
 }
 
@@ -58,6 +60,11 @@ impl Region {
 
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The published endpoints, which invocations read.
+    pub fn plane(&self) -> &Arc<Plane> {
+        &self.plane
     }
 
     pub fn place(&self) -> &Place {

@@ -5,6 +5,7 @@ use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::Clock;
 use crate::engine::Engine;
+use crate::serving::Plane;
 use crate::store::{self, Durability, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -42,7 +43,8 @@ impl Region {
     /// When the store does not open: in use, from a newer version, or not safe to use.
     pub async fn open(options: RegionOptions) -> Result<Arc<Self>, OpenError> {
         let store = Store::open(&options.dir, Arc::clone(&options.clock), options.durability)?;
-        let region = Arc::new(Self { options, store, tasks: Tasks::new() });
+        let plane = Arc::new(Plane::new(options.place.clone(), options.seed));
+        let region = Arc::new(Self { options, store, plane, tasks: Tasks::new() });
         region.start().await?;
         Ok(region)
     }
@@ -58,6 +60,10 @@ impl Region {
     /// When the store cannot be emptied.
     pub async fn reset(self: &Arc<Self>) -> Result<(), OpenError> {
         self.tasks.stop().await;
+        for endpoint in self.plane.endpoints() {
+            self.plane.withdraw(&endpoint.table().name);
+        }
+        self.store.reset().await?;
         self.tasks.restart();
         self.start().await
     }
