@@ -2,15 +2,191 @@
 //! SDK's `image_uris`. A user's own repository that happens to be called `xgboost` is the user's.
 
 use super::Image;
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::LazyLock;
 
-/// What the engine runs for `uri`.
+/// The algorithms that this binary runs itself.
+pub const BUILT_IN: &[&str] = &["xgboost", "linear-learner"];
+
+/// `assets/images.json`, made by `assets/images.py`.
+#[derive(Deserialize)]
+struct Facts {
+    /// Repositories of each algorithm, the one with the newest release last.
+    algorithms: HashMap<String, Vec<Repository>>,
+}
+
+#[derive(Deserialize)]
+struct Repository {
+    name: String,
+    /// The registry's account in each AWS region.
+    accounts: HashMap<String, String>,
+    /// Oldest first.
+    tags: Vec<String>,
+}
+
+struct Table {
+    /// Algorithm by registry host and repository: `<account>.dkr.ecr.<region>.<domain>/<name>`.
+    algorithms: HashMap<String, String>,
+    /// Algorithm and its newest repository.
+    newest: HashMap<String, Repository>,
+}
+
+static TABLE: LazyLock<Table> = LazyLock::new(table);
+
+#[expect(clippy::expect_used, reason = "an embedded file, read by every test of this module")]
+fn table() -> Table {
+    let text = include_str!("../../assets/images.json");
+    let facts: Facts = serde_json::from_str(text).expect("images.json parses");
+    let mut table = Table { algorithms: HashMap::new(), newest: HashMap::new() };
+    for (algorithm, repositories) in facts.algorithms {
+        for repository in repositories {
+            for (region, account) in &repository.accounts {
+                let path = format!("{}/{}", registry(account, region), repository.name);
+                table.algorithms.insert(path, algorithm.clone());
+            }
+            table.newest.insert(algorithm.clone(), repository);
+        }
+    }
+    table
+}
+
+/// The host of an account's ECR registry in an AWS region.
+fn registry(account: &str, region: &str) -> String {
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else if region.starts_with("us-isof-") {
+        "csp.hci.ic.gov"
+    } else if region.starts_with("us-isob-") {
+        "sc2s.sgov.gov"
+    } else if region.starts_with("us-iso-") {
+        "c2s.ic.gov"
+    } else {
+        "amazonaws.com"
+    };
+    format!("{account}.dkr.ecr.{region}.{domain}")
+}
+
+/// What the engine runs for `uri`. Tags and digests make no difference: one binary holds one
+/// release of each algorithm, and names it in the first line that it prints.
 pub fn resolve(uri: &str) -> Image {
-    Image::Foreign(uri.to_owned())
+    let path = uri.split_once('@').map_or(uri, |(path, _digest)| path);
+    // A colon after the last slash begins a tag; one before it would belong to a port.
+    let end = path.rfind('/').map_or(0, |slash| slash + 1);
+    let path = path[end..].find(':').map_or(path, |colon| &path[..end + colon]);
+    match TABLE.algorithms.get(path) {
+        Some(algorithm) => Image::BuiltIn(algorithm.clone()),
+        None => Image::Foreign(uri.to_owned()),
+    }
 }
 
 /// The newest URI of a built-in algorithm in an AWS region, as the SDK's `image_uris.retrieve`
 /// would give it; `None` when the algorithm is not built in or not offered there.
 pub fn uri(algorithm: &str, region: &str) -> Option<String> {
-    let _ = (algorithm, region);
-    None
+    let repository = TABLE.newest.get(algorithm)?;
+    let account = repository.accounts.get(region)?;
+    let tag = repository.tags.last()?;
+    Some(format!("{}/{}:{tag}", registry(account, region), repository.name))
+}
+
+/// The program of script mode, when the caller asked for one: the SDK gives XGBoost as an algorithm
+/// and as a framework the same repository, and only this tells them apart.
+pub(super) fn script(environment: &BTreeMap<String, String>, root: &Path) -> Option<String> {
+    let named = environment.get("SAGEMAKER_PROGRAM").cloned();
+    named.filter(|program| !program.is_empty()).or_else(|| {
+        let path = root.join("opt/ml/input/config/hyperparameters.json");
+        let text = std::fs::read(path).ok()?;
+        let parameters: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
+        // The SDK writes hyperparameters as JSON, a string in quotes.
+        parameters.get("sagemaker_program").map(|program| program.trim_matches('"').to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn built_in(name: &str) -> Image {
+        Image::BuiltIn(name.to_owned())
+    }
+
+    #[test]
+    fn resolves_what_the_sdk_retrieves() {
+        let cases = [
+            ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1", "xgboost"),
+            ("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost", "xgboost"),
+            ("811284229777.dkr.ecr.us-east-1.amazonaws.com/xgboost:latest", "xgboost"),
+            ("382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1", "linear-learner"),
+            (
+                "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner@sha256:0a1b",
+                "linear-learner",
+            ),
+            ("390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/linear-learner:1", "linear-learner"),
+        ];
+        for (uri, algorithm) in cases {
+            assert_eq!(resolve(uri), built_in(algorithm), "{uri}");
+        }
+    }
+
+    #[test]
+    fn leaves_everything_else_to_its_owner() {
+        let cases = [
+            "xgboost",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/xgboost:1",
+            // AWS's account, of another region or with another repository.
+            "683313688378.dkr.ecr.eu-west-1.amazonaws.com/sagemaker-xgboost:1.7-1",
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/my/sagemaker-xgboost:1.7-1",
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com.cn/sagemaker-xgboost:1.7-1",
+            "localhost:5000/xgboost",
+            "",
+            ":",
+            "@",
+        ];
+        for uri in cases {
+            assert_eq!(resolve(uri), Image::Foreign(uri.to_owned()));
+        }
+    }
+
+    #[test]
+    fn every_built_in_has_a_uri_that_resolves_to_it() {
+        for algorithm in BUILT_IN {
+            for region in ["us-east-1", "eu-central-1", "cn-north-1", "us-iso-east-1"] {
+                let uri = uri(algorithm, region).unwrap();
+                assert_eq!(resolve(&uri), built_in(algorithm), "{uri}");
+            }
+        }
+        assert_eq!(
+            uri("xgboost", "us-east-1").unwrap(),
+            "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
+        );
+        assert_eq!(uri("xgboost", "mars-north-1"), None);
+        assert_eq!(uri("kmeans", "us-east-1"), None);
+    }
+
+    #[test]
+    fn the_table_knows_what_is_built_in_and_nothing_else() {
+        let mut known: Vec<&str> = TABLE.newest.keys().map(String::as_str).collect();
+        known.sort_unstable();
+        let mut built_in = BUILT_IN.to_vec();
+        built_in.sort_unstable();
+        assert_eq!(known, built_in);
+    }
+
+    #[test]
+    fn script_mode_is_told_by_variable_or_hyperparameter() {
+        let root = tempfile::tempdir().unwrap();
+        let mut environment = BTreeMap::new();
+        assert_eq!(script(&environment, root.path()), None);
+        let config = root.path().join("opt/ml/input/config");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::write(
+            config.join("hyperparameters.json"),
+            r#"{"sagemaker_program":"\"train.py\""}"#,
+        )
+        .unwrap();
+        assert_eq!(script(&environment, root.path()).as_deref(), Some("train.py"));
+        environment.insert("SAGEMAKER_PROGRAM".into(), "serve.py".into());
+        assert_eq!(script(&environment, root.path()).as_deref(), Some("serve.py"));
+    }
 }

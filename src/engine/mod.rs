@@ -6,8 +6,10 @@
 
 pub mod archive;
 pub mod image;
+mod lines;
 pub mod opt_ml;
 pub mod process;
+mod runtime_dir;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

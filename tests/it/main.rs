@@ -1,1 +1,2 @@
 //! Every integration test, in one binary: each further one would link the whole crate again.
+mod process_engine;
