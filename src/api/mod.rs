@@ -10,6 +10,8 @@ pub mod codec;
 pub mod error;
 pub mod event_stream;
 pub mod model;
+#[cfg(test)]
+mod sample;
 pub mod shaping;
 pub mod signing;
 pub mod validation;

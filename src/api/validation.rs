@@ -1,20 +1,57 @@
 //! Checks a document against its shape and says every failure in AWS's text.
+//!
+//! AWS answers in two steps, and so does this: a value of the wrong JSON type ends the request at
+//! once with a `SerializationException` ([`types`]); after that all broken constraints are counted
+//! and told in one error, whose code differs from service to service.
+
+mod constraints;
+mod render;
+mod types;
 
 use super::error::AwsError;
 use super::model::{Operation, Service};
+use constraints::Checker;
 use serde_json::Value;
+pub(super) use types::type_name;
 
 /// Checks an operation's whole input. First the types (`SerializationException` at the first wrong
 /// one, as AWS), then every constraint, all failures counted in one error with the service's own code.
-pub fn check(_service: &Service, _operation: &Operation, _input: &Value) -> Result<(), AwsError> {
-    Ok(())
+pub fn check(service: &Service, operation: &Operation, input: &Value) -> Result<(), AwsError> {
+    run(service, operation, input, None)
 }
 
 /// Like [`check`], without the payload member, for bodies that are streamed and not decoded.
-pub fn check_head(
-    _service: &Service,
-    _operation: &Operation,
-    _input: &Value,
-) -> Result<(), AwsError> {
-    Ok(())
+pub fn check_head(service: &Service, operation: &Operation, input: &Value) -> Result<(), AwsError> {
+    let payload = service.input(operation).and_then(|structure| structure.payload);
+    run(service, operation, input, payload)
 }
+
+fn run(
+    service: &Service,
+    operation: &Operation,
+    input: &Value,
+    skipped: Option<&str>,
+) -> Result<(), AwsError> {
+    let Some(shape) = operation.input else { return Ok(()) };
+    types::check(service, shape, input)
+        .map_err(|message| AwsError::new(400, "SerializationException", message))?;
+    let Some(structure) = service.structure(shape) else { return Ok(()) };
+    let mut checker = Checker::new(service);
+    checker.structure(structure, input, skipped);
+    match checker.finish() {
+        None => Ok(()),
+        Some(message) => Err(AwsError::new(400, failure_code(service), message)),
+    }
+}
+
+/// What each service calls a request that breaks its model.
+pub fn failure_code(service: &Service) -> &'static str {
+    match service.name {
+        "sagemaker-runtime" | "sts" | "iam" | "cloudformation" | "cloudwatch" => "ValidationError",
+        "logs" | "ecr" => "InvalidParameterException",
+        _ => "ValidationException",
+    }
+}
+
+#[cfg(test)]
+mod tests;

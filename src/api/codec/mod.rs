@@ -3,9 +3,20 @@
 //! Each turns bytes into a document (`serde_json::Value` in the awsJson convention) and back, driven
 //! by the model alone. What a request is, by its headers and path, says [`identify`].
 
+mod cbor;
+mod errors;
+mod identify;
+mod json;
+mod query;
+mod rest_json;
+mod scalar;
+pub(super) mod uri;
+mod xml;
+
 use super::error::AwsError;
 use super::model::{Operation, Protocol, Service};
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Response, StatusCode};
 use serde_json::Value;
 
@@ -54,50 +65,69 @@ pub enum Identified {
 
 /// Which protocol a request speaks and which operation it calls. `body` is read for the query
 /// protocol alone (`Action=…&Version=…`); pass an empty slice to ask before the body is there.
-pub fn identify(_head: &Head<'_>, _body: &[u8]) -> Identified {
-    Identified::Nothing
+pub fn identify(head: &Head<'_>, body: &[u8]) -> Identified {
+    identify::identify(head, body)
 }
 
 /// The input document of a request: decoded, not yet validated.
 pub fn decode_input(
-    _protocol: Protocol,
-    _service: &Service,
-    _operation: &Operation,
-    _head: &Head<'_>,
-    _body: &[u8],
+    protocol: Protocol,
+    service: &Service,
+    operation: &Operation,
+    head: &Head<'_>,
+    body: &[u8],
 ) -> Result<Value, AwsError> {
-    Err(AwsError::new(501, "NotImplemented", "codec"))
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => json::decode_input(service, operation, body),
+        Protocol::RestJson => rest_json::decode_input(service, operation, head, Some(body)),
+        Protocol::Query => query::decode_input(service, operation, head.query, body),
+        Protocol::Cbor => cbor::decode_input(service, operation, body),
+    }
 }
 
-/// Like [`decode_input`] for an operation whose body is a payload to be streamed: all members but the
-/// payload. Validate it with [`super::validation::check_head`].
+/// Like [`decode_input`] for a REST operation whose body is a payload to be streamed: all members but
+/// the payload. Validate it with [`super::validation::check_head`].
 pub fn decode_input_head(
-    _service: &Service,
-    _operation: &Operation,
-    _head: &Head<'_>,
+    service: &Service,
+    operation: &Operation,
+    head: &Head<'_>,
 ) -> Result<Value, AwsError> {
-    Err(AwsError::new(501, "NotImplemented", "codec"))
+    rest_json::decode_input(service, operation, head, None)
 }
 
 /// The answer: the document shaped to the operation's output, with `x-amzn-RequestId`.
 pub fn encode_output(
-    _protocol: Protocol,
-    _service: &Service,
-    _operation: &Operation,
-    _document: Value,
-    _request_id: &str,
+    protocol: Protocol,
+    service: &Service,
+    operation: &Operation,
+    document: Value,
+    request_id: &str,
 ) -> Response<Bytes> {
-    Response::new(Bytes::new())
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            json::encode_output(protocol, service, operation, document, request_id)
+        }
+        Protocol::RestJson => rest_json::encode_output(service, operation, document, request_id),
+        Protocol::Query => xml::encode_output(service, operation, document, request_id),
+        Protocol::Cbor => cbor::encode_output(service, operation, document, request_id),
+    }
 }
 
 /// An error as the service's clients expect it in this protocol.
 pub fn encode_error(
-    _protocol: Protocol,
-    _service: &Service,
-    _error: &AwsError,
-    _request_id: &str,
+    protocol: Protocol,
+    service: &Service,
+    error: &AwsError,
+    request_id: &str,
 ) -> Response<Bytes> {
-    Response::new(Bytes::new())
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            json::encode_error(protocol, service, error, request_id)
+        }
+        Protocol::RestJson => rest_json::encode_error(service, error, request_id),
+        Protocol::Query => xml::encode_error(service, error, request_id),
+        Protocol::Cbor => cbor::encode_error(service, error, request_id),
+    }
 }
 
 /// A request that a client is about to sign and send.
@@ -110,35 +140,82 @@ pub struct Encoded {
     pub body: Bytes,
 }
 
-/// The client's side of [`decode_input`].
+/// The client's side of [`decode_input`]. Fails when a member cannot travel where it must, such as a
+/// name that is missing from the path.
 pub fn encode_input(
-    _protocol: Protocol,
-    _service: &Service,
-    _operation: &Operation,
-    _document: &Value,
+    protocol: Protocol,
+    service: &Service,
+    operation: &Operation,
+    document: &Value,
 ) -> Result<Encoded, AwsError> {
-    Err(AwsError::new(501, "NotImplemented", "codec"))
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => {
+            json::encode_input(protocol, service, operation, document)
+        }
+        Protocol::RestJson => rest_json::encode_input(service, operation, document),
+        Protocol::Query => Ok(query::encode_input(service, operation, document)),
+        Protocol::Cbor => Ok(cbor::encode_input(service, operation, document)),
+    }
 }
 
 /// The client's side of [`encode_output`].
 pub fn decode_output(
-    _protocol: Protocol,
-    _service: &Service,
-    _operation: &Operation,
-    _status: StatusCode,
-    _headers: &HeaderMap,
-    _body: &[u8],
+    protocol: Protocol,
+    service: &Service,
+    operation: &Operation,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
 ) -> Result<Value, AwsError> {
-    Err(AwsError::new(501, "NotImplemented", "codec"))
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 => json::parse(body),
+        Protocol::RestJson => rest_json::decode_output(service, operation, status, headers, body),
+        Protocol::Query => xml::decode_output(service, operation, body),
+        Protocol::Cbor => cbor::decode_output(service, operation, body),
+    }
 }
 
 /// The client's side of [`encode_error`]: whatever is there becomes an error, however odd.
 pub fn decode_error(
-    _protocol: Protocol,
-    _service: &Service,
+    protocol: Protocol,
+    service: &Service,
     status: StatusCode,
-    _headers: &HeaderMap,
-    _body: &[u8],
+    headers: &HeaderMap,
+    body: &[u8],
 ) -> AwsError {
-    AwsError::new(status.as_u16(), "InternalFailure", "codec")
+    match protocol {
+        Protocol::AwsJson10 | Protocol::AwsJson11 | Protocol::RestJson => {
+            let body = serde_json::from_slice(body).unwrap_or(Value::Null);
+            errors::from_document(status, headers, body)
+        }
+        Protocol::Query => xml::decode_error(status, body),
+        Protocol::Cbor => {
+            errors::from_document(status, headers, cbor::decode_error_body(service, body))
+        }
+    }
 }
+
+fn serialization(message: String) -> AwsError {
+    AwsError::new(400, "SerializationException", message)
+}
+
+/// An answer with the headers that all protocols share.
+fn answer(
+    status: u16,
+    content_type: HeaderValue,
+    request_id: &str,
+    body: Bytes,
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, content_type);
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), id);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests;
