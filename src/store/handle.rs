@@ -2,7 +2,8 @@
 
 use super::change::Change;
 use super::folder::Folder;
-use super::housekeeper::Housekeeper;
+use super::housekeeper::{Chore, Housekeeper};
+use super::objects::{Files, Objects};
 use super::readers::{self, Readers};
 use super::snapshot::Snapshot;
 use super::writer::{self, Job, Writer};
@@ -11,6 +12,7 @@ use crate::domain::time::Clock;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::broadcast;
@@ -38,10 +40,14 @@ pub struct Store {
 
 struct Inner {
     queue: Option<Sender<Box<dyn Job>>>,
-    readers: Readers,
+    readers: Arc<Readers>,
+    files: Arc<Files>,
     followers: broadcast::Sender<Arc<Event>>,
-    threads: Vec<JoinHandle<()>>,
-    housekeeper: Option<Housekeeper>,
+    writer: Option<JoinHandle<()>>,
+    chores: Option<JoinHandle<()>>,
+    housekeeper: Housekeeper,
+    /// Tells work in the background that can be left for the next time to stop.
+    closing: Arc<AtomicBool>,
     _folder: Folder,
 }
 
@@ -54,24 +60,34 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let folder = Folder::open(dir)?;
         let path = folder.path.join("region.db");
+        let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
+        let io = |source| OpenError::Io { path: path.clone(), source };
         let connection = connect(&path, durability)?;
+        let boot = next_boot(&connection).map_err(sqlite)?;
         let (followers, _) = broadcast::channel(FOLLOWED);
         let (housekeeper, chores) = Housekeeper::new(&path);
+        let closing = Arc::new(AtomicBool::new(false));
+        let readers = Arc::new(Readers::new(&path));
+        let root = folder.path.join("objects");
+        let files =
+            Arc::new(Files::new(root, boot, durability, housekeeper.clone(), closing.clone()));
         let writer = Writer::new(connection, clock, followers.clone(), housekeeper.clone())
-            .map_err(|error| unreadable(&path, error))?;
+            .map_err(sqlite)?;
         let (queue, jobs) = channel();
-        let io = |source| OpenError::Io { path: path.clone(), source };
-        let threads = vec![
-            spawn("store-writer", move || writer.run(&jobs)).map_err(io)?,
-            spawn("store-chores", move || chores.run()).map_err(io)?,
-        ];
+        let writer = Some(spawn("store-writer", move || writer.run(&jobs)).map_err(io)?);
+        let chores = Some(spawn("store-chores", move || chores.run()).map_err(io)?);
+        files.sweep(&readers);
+        let queue = Some(queue);
         Ok(Self {
             inner: Arc::new(Inner {
-                queue: Some(queue),
-                readers: Readers::new(&path),
+                queue,
+                readers,
+                files,
                 followers,
-                threads,
-                housekeeper: Some(housekeeper),
+                writer,
+                chores,
+                housekeeper,
+                closing,
                 _folder: folder,
             }),
         })
@@ -118,25 +134,52 @@ impl Store {
         self.inner.followers.subscribe()
     }
 
+    /// Buckets and objects.
+    pub fn objects(&self) -> Objects {
+        Objects::new(self.clone(), Arc::clone(&self.inner.files))
+    }
+
+    /// Waits until all chores asked for so far are done.
+    #[cfg(test)]
+    pub(super) fn settle(&self) {
+        let (done, wait) = channel();
+        self.inner.housekeeper.ask(Chore::Run(Box::new(move || {
+            let _ = done.send(());
+        })));
+        let _ = wait.recv();
+    }
+
     /// Empties the store: resources, tags, counters, objects and logs. Followers get one event
     /// ([`Event::is_reset`]), and revisions go on growing.
     pub async fn reset(&self) -> Result<(), StoreError> {
-        self.write(|change| change.clear()).await
+        let files = Arc::clone(&self.inner.files);
+        self.write(move |change| {
+            files.discard_all(change)?;
+            change.clear()
+        })
+        .await
     }
 }
 
 impl Drop for Inner {
     /// Lets the threads finish what was asked of them, and only then lets go of the folder.
     fn drop(&mut self) {
+        self.closing.store(true, Ordering::Relaxed);
         self.queue = None;
-        self.housekeeper = None;
         self.readers.close();
-        for thread in self.threads.drain(..) {
-            // The last handle may have been held by a change: then this is the writer itself.
-            if thread.thread().id() != std::thread::current().id() {
-                let _ = thread.join();
-            }
-        }
+        join(self.writer.take());
+        // After the writer, whose last commits may have left chores.
+        self.housekeeper.ask(Chore::Stop);
+        join(self.chores.take());
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    // The last handle may have been held by a change: then this is the writer itself.
+    if let Some(thread) = thread
+        && thread.thread().id() != std::thread::current().id()
+    {
+        let _ = thread.join();
     }
 }
 
@@ -144,12 +187,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-fn unreadable(path: &Path, error: StoreError) -> OpenError {
-    let path = path.to_owned();
-    match error {
-        StoreError::Sqlite(source) => OpenError::Sqlite { path, source },
-        other => OpenError::Io { path, source: std::io::Error::other(other) },
-    }
+/// Counts this opening of the store.
+fn next_boot(connection: &Connection) -> rusqlite::Result<u32> {
+    connection
+        .query_row("UPDATE boot SET number = number + 1 RETURNING number", [], |row| row.get(0))
 }
 
 /// The writer's connection, with the schema up to date.

@@ -12,6 +12,8 @@ pub(super) enum Chore {
     Checkpoint,
     /// Anything else that must not hold up the writer.
     Run(Box<dyn FnOnce() + Send>),
+    /// The store closes: the thread ends when it has done what was asked before.
+    Stop,
 }
 
 /// Where chores are left; clones leave them with the same thread.
@@ -41,18 +43,19 @@ impl Housekeeper {
         if matches!(chore, Chore::Checkpoint) && self.pending.swap(true, Ordering::AcqRel) {
             return;
         }
-        // The thread ends only after every sender is gone.
+        // Once the store is closed nobody listens; the next opening sweeps what is left.
         let _ = self.chores.send(chore);
     }
 }
 
 impl Chores {
-    /// Works until every [`Housekeeper`] is gone, and all they asked for is done.
+    /// Works until it is told to stop.
     pub fn run(self) {
         let mut connection = None;
         while let Ok(chore) = self.chores.recv() {
             match chore {
                 Chore::Run(work) => work(),
+                Chore::Stop => break,
                 Chore::Checkpoint => {
                     self.pending.store(false, Ordering::Release);
                     if let Err(error) = checkpoint(&mut connection, &self.path) {

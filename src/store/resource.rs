@@ -69,7 +69,7 @@ pub(super) fn tagged(arn: &str) -> String {
 }
 
 /// The revisions of the oldest event kept and of the newest; zeros before the first.
-pub(super) fn revisions(connection: &Connection) -> Result<(u64, u64), StoreError> {
+pub(super) fn revisions(connection: &Connection) -> rusqlite::Result<(u64, u64)> {
     let mut statement = connection.prepare_cached(
         "SELECT (SELECT min(revision) FROM event), (SELECT max(revision) FROM event)",
     )?;

@@ -95,7 +95,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         followers: broadcast::Sender<Arc<Event>>,
         housekeeper: Housekeeper,
-    ) -> Result<Self, StoreError> {
+    ) -> rusqlite::Result<Self> {
         let (oldest, newest) = resource::revisions(&connection)?;
         let wal_pages = Arc::new(std::sync::atomic::AtomicI32::new(0));
         let seen = Arc::clone(&wal_pages);

@@ -1,0 +1,90 @@
+//! Buckets.
+
+use super::{ObjectError, Objects};
+use crate::domain::time::Timestamp;
+use crate::store::{Change, StoreError};
+use rusqlite::{Connection, OptionalExtension, params};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {
+    pub name: String,
+    pub created: Timestamp,
+}
+
+impl Objects {
+    /// `ObjectError::BucketExists` when the name is taken. Which names S3 allows is the gateway's
+    /// matter.
+    pub async fn create_bucket(&self, name: &str) -> Result<(), ObjectError> {
+        let name = name.to_owned();
+        self.store.write(move |change| create(change, name)).await
+    }
+
+    /// Refused while it holds objects or uploads under way.
+    pub async fn delete_bucket(&self, name: &str) -> Result<(), ObjectError> {
+        let name = name.to_owned();
+        self.store
+            .write(move |change| {
+                let id = id(change.connection, &name)?;
+                let used: bool = change
+                    .connection
+                    .prepare_cached(
+                        "SELECT EXISTS (SELECT 1 FROM object WHERE bucket = ?1)
+                             OR EXISTS (SELECT 1 FROM upload WHERE bucket = ?1)",
+                    )?
+                    .query_row([id], |row| row.get(0))?;
+                if used {
+                    return Err(ObjectError::BucketNotEmpty(name));
+                }
+                change.mark()?;
+                change
+                    .connection
+                    .prepare_cached("DELETE FROM bucket WHERE id = ?1")?
+                    .execute([id])?;
+                Ok(())
+            })
+            .await
+    }
+
+    pub fn bucket(&self, name: &str) -> Result<Bucket, ObjectError> {
+        let found = self.store.read(|snapshot| -> Result<_, StoreError> {
+            let mut statement =
+                snapshot.connection.prepare_cached("SELECT created FROM bucket WHERE name = ?1")?;
+            Ok(statement.query_row([name], |row| row.get(0)).optional()?)
+        })?;
+        let created = found.ok_or_else(|| ObjectError::NoSuchBucket(name.to_owned()))?;
+        Ok(Bucket { name: name.to_owned(), created: Timestamp::from_millis(created) })
+    }
+
+    /// At most `limit` buckets after `after`, in the order of their names.
+    pub fn buckets(&self, after: &str, limit: usize) -> Result<Vec<Bucket>, ObjectError> {
+        self.store.read(|snapshot| {
+            let mut statement = snapshot.connection.prepare_cached(
+                "SELECT name, created FROM bucket WHERE name > ?1 ORDER BY name LIMIT ?2",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let buckets = statement.query_map(params![after, limit], |row| {
+                Ok(Bucket { name: row.get(0)?, created: Timestamp::from_millis(row.get(1)?) })
+            })?;
+            Ok(buckets.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+fn create(change: &mut Change<'_>, name: String) -> Result<(), ObjectError> {
+    change.mark()?;
+    let inserted = change
+        .connection
+        .prepare_cached(
+            "INSERT INTO bucket (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![name, change.now().as_millis()])?;
+    if inserted == 0 { Err(ObjectError::BucketExists(name)) } else { Ok(()) }
+}
+
+pub(super) fn id(connection: &Connection, name: &str) -> Result<i64, ObjectError> {
+    connection
+        .prepare_cached("SELECT id FROM bucket WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| ObjectError::NoSuchBucket(name.to_owned()))
+}
