@@ -1,5 +1,9 @@
 //! Parses the command line, calls the library, sets the exit code.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod shell;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,5 +21,5 @@ fn main() -> ExitCode {
             Path::new(root),
         );
     }
-    ExitCode::SUCCESS
+    shell::main()
 }

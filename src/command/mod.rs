@@ -1,1 +1,84 @@
 //! The one command language: shell subcommand = script line = palette line.
+//!
+//! [`grammar`] says what can be said; one file per verb says what it does, as a thin recipe over
+//! AWS calls; [`outcome`] is what comes back. Nothing here prints: the shell ([`cli`]) and scripts
+//! decide how an outcome looks.
+
+pub mod admin;
+mod bucket;
+mod call;
+pub mod cli;
+mod condition;
+pub mod demo;
+mod deploy;
+mod evaluate;
+mod expect;
+pub mod grammar;
+pub mod host;
+mod invoke;
+mod logs;
+mod outcome;
+mod package;
+pub mod render;
+mod resource;
+mod rows;
+mod session;
+mod show;
+mod train;
+mod wait;
+pub mod workspace;
+
+pub use outcome::{CommandError, Outcome, Table};
+pub use session::{Progress, Quiet, RecordedCall, Session};
+
+use clap::Parser;
+use grammar::{Line, Verb};
+
+/// Runs the words of a script line or palette line.
+pub async fn run_words(session: &mut Session, words: &[String]) -> Result<Outcome, CommandError> {
+    let line = Line::try_parse_from(words).map_err(|error| usage(&error))?;
+    let outcome = run(session, &line.verb).await?;
+    Ok(match line.show.show {
+        Some(language) => shown(session, language, outcome),
+        None => {
+            session.take_calls();
+            outcome
+        }
+    })
+}
+
+/// The outcome with the calls that made it, as code.
+pub fn shown(session: &mut Session, language: grammar::Language, outcome: Outcome) -> Outcome {
+    let code = show::code(language, &session.take_calls());
+    Outcome { summary: code, tables: Vec::new(), ..outcome }
+}
+
+fn usage(error: &clap::Error) -> CommandError {
+    let text = error.render().to_string();
+    CommandError::Usage(text.trim().trim_start_matches("error: ").to_owned())
+}
+
+/// Runs one verb.
+pub async fn run(session: &mut Session, verb: &Verb) -> Result<Outcome, CommandError> {
+    match verb {
+        Verb::Say(args) => Ok(Outcome::said(args.words.join(" "))),
+        Verb::Bucket(args) => bucket::run(session, &args.action).await,
+        Verb::Upload(args) => bucket::upload(session, args).await,
+        Verb::Download(args) => bucket::download(session, args).await,
+        Verb::Train(args) => train::run(session, args).await,
+        Verb::Wait(args) => wait::run(session, args).await,
+        Verb::Register(args) => package::register(session, args).await,
+        Verb::Evaluate(args) => evaluate::run(session, args).await,
+        Verb::Approve(args) => package::approve(session, args).await,
+        Verb::Reject(args) => package::reject(session, args).await,
+        Verb::Deploy(args) => deploy::deploy(session, args).await,
+        Verb::Shift(args) => deploy::shift(session, args).await,
+        Verb::Invoke(args) => invoke::run(session, args).await,
+        Verb::Logs(args) => logs::run(session, args).await,
+        Verb::Describe(args) => resource::describe(session, args).await,
+        Verb::List(args) => resource::list(session, args).await,
+        Verb::Delete(args) => resource::delete(session, args).await,
+        Verb::Call(args) => call::run(session, args).await,
+        Verb::Expect(args) => expect::run(session, args).await,
+    }
+}

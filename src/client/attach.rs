@@ -1,0 +1,54 @@
+//! Finding the region of a workspace: its address and key lie in the workspace's folder.
+
+use super::Client;
+use crate::api::signing::Credentials;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::Path;
+
+/// What a running region leaves in its workspace for those who look for it (`region.json`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attached {
+    pub pid: u32,
+    pub address: SocketAddr,
+    /// The AWS region that it imitates.
+    pub region: String,
+    pub account: String,
+}
+
+/// The file's name in the workspace's `.sagebrush` folder.
+pub const FILE: &str = "region.json";
+
+impl Attached {
+    /// What the folder tells, whether or not that region still runs.
+    pub fn read(dir: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
+        serde_json::from_str(&text).ok()
+    }
+
+    /// Leaves word, atomically.
+    pub fn write(&self, dir: &Path) -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.persist(dir.join(FILE)).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    pub fn remove(dir: &Path) {
+        std::fs::remove_file(dir.join(FILE)).ok();
+    }
+}
+
+/// A client of the region that runs in the workspace whose `.sagebrush` folder is `dir`, and what
+/// its health says; `None` when none runs.
+pub async fn attach(dir: &Path, credentials: Credentials) -> Option<(Client, Attached, Value)> {
+    let attached = Attached::read(dir)?;
+    let client = Client::new(attached.address, credentials, &attached.region);
+    match client.internal("health").await {
+        Ok(health) if health.get("pid").and_then(Value::as_u64) == Some(attached.pid.into()) => {
+            Some((client, attached, health))
+        }
+        _ => None,
+    }
+}

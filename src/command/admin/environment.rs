@@ -1,0 +1,42 @@
+//! `env`: what a shell needs so that boto3, the AWS CLI and the SDKs use the region.
+
+use super::region::attach_or_start;
+use crate::command::cli::ShellKind;
+use crate::command::workspace::Workspace;
+use crate::command::{CommandError, Outcome};
+use serde_json::json;
+
+/// Settings that would lead a program to a real account if they stayed.
+const CLEARED: [&str; 4] =
+    ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+
+pub async fn environment(workspace: &Workspace, shell: ShellKind) -> Result<Outcome, CommandError> {
+    let (client, _) = attach_or_start(workspace).await?;
+    let credentials = client.credentials();
+    let settings = [
+        ("AWS_ENDPOINT_URL", format!("http://{}", client.address())),
+        ("AWS_ACCESS_KEY_ID", credentials.access_key.clone()),
+        ("AWS_SECRET_ACCESS_KEY", credentials.secret_key.clone()),
+        ("AWS_DEFAULT_REGION", client.region().to_owned()),
+        ("AWS_REGION", client.region().to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ];
+    let mut lines: Vec<String> = CLEARED
+        .iter()
+        .map(|name| match shell {
+            ShellKind::Sh => format!("unset {name}"),
+            ShellKind::Fish => format!("set -e {name}"),
+            ShellKind::Powershell => {
+                format!("Remove-Item Env:{name} -ErrorAction SilentlyContinue")
+            }
+        })
+        .collect();
+    lines.extend(settings.iter().map(|(name, value)| match shell {
+        ShellKind::Sh => format!("export {name}='{value}'"),
+        ShellKind::Fish => format!("set -gx {name} '{value}'"),
+        ShellKind::Powershell => format!("$Env:{name} = '{value}'"),
+    }));
+    let named = settings.map(|(name, value)| (name.to_owned(), json!(value)));
+    Ok(Outcome::said(lines.join("\n"))
+        .with_value(named.into_iter().collect::<serde_json::Map<_, _>>().into()))
+}

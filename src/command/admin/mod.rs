@@ -1,0 +1,11 @@
+//! What only a shell needs: finding, starting, stopping and examining a workspace's region.
+
+mod coverage;
+mod doctor;
+mod environment;
+mod region;
+
+pub use coverage::coverage;
+pub use doctor::doctor;
+pub use environment::environment;
+pub use region::{attach, attach_or_start, status, stop};

@@ -1,0 +1,180 @@
+//! `call SERVICE OPERATION`: any operation, its members as the AWS CLI writes them.
+
+use super::grammar::CallArgs;
+use super::outcome::{CommandError, Outcome};
+use super::session::Session;
+use crate::api::model::{self, Kind, Service, ShapeId};
+use serde_json::{Map, Value};
+
+pub async fn run(session: &mut Session, args: &CallArgs) -> Result<Outcome, CommandError> {
+    let operation = operation_name(&args.service, &args.operation);
+    if args.members.iter().any(|member| member == "--help" || member == "-h") {
+        return help(&args.service, &operation);
+    }
+    let input = input(session, &args.service, &operation, &args.members)?;
+    let answer = session.call(&args.service, &operation, input).await?;
+    let shown = match &answer {
+        Value::Object(members) if members.is_empty() => "done".to_owned(),
+        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    };
+    Ok(Outcome::said(shown).with_value(answer))
+}
+
+/// `describe-endpoint` is `DescribeEndpoint`, whatever its capitals (`create-auto-ml-job`).
+fn operation_name(service: &str, operation: &str) -> String {
+    let plain = |text: &str| text.replace('-', "").to_ascii_lowercase();
+    let wanted = plain(operation);
+    model::service(service)
+        .and_then(|service| service.operations().find(|known| plain(known.name) == wanted))
+        .map_or_else(|| operation.to_owned(), |known| known.name.to_owned())
+}
+
+fn input(
+    session: &Session,
+    service: &str,
+    operation: &str,
+    words: &[String],
+) -> Result<Value, CommandError> {
+    let mut input = Map::new();
+    let known = model::service(service);
+    let shape = known.and_then(|service| service.operation(operation)?.input);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let Some(option) = word.strip_prefix("--") else {
+            match serde_json::from_str(&literal(session, word)?) {
+                Ok(Value::Object(members)) => input.extend(members),
+                _ => {
+                    return Err(CommandError::Usage(format!(
+                        "`{word}` is neither a member (--kebab-case VALUE) nor an input as a JSON object"
+                    )));
+                }
+            }
+            continue;
+        };
+        let (name, given) = match option.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (option, None),
+        };
+        let (member, kind) = member(known, shape, name).ok_or_else(|| {
+            CommandError::Usage(format!(
+                "{operation} has no member for --{name}; `call {service} {operation} --help` lists them"
+            ))
+        })?;
+        let text = match (given, kind) {
+            (Some(text), _) => text,
+            (None, Some(Kind::Boolean)) => "true".to_owned(),
+            (None, _) => words
+                .next()
+                .cloned()
+                .ok_or_else(|| CommandError::Usage(format!("--{name} needs a value")))?,
+        };
+        input.insert(member.to_owned(), value(&literal(session, &text)?, kind));
+    }
+    Ok(input.into())
+}
+
+/// `@file` and `file://path` are the file's text.
+fn literal(session: &Session, text: &str) -> Result<String, CommandError> {
+    let Some(path) = text.strip_prefix('@').or_else(|| text.strip_prefix("file://")) else {
+        return Ok(text.to_owned());
+    };
+    let path = session.path(path.as_ref());
+    std::fs::read_to_string(&path)
+        .map_err(|error| CommandError::io(path.display().to_string(), error))
+}
+
+/// The member of an option and its shape's kind: `--endpoint-name` is `EndpointName`.
+fn member<'a>(
+    service: Option<&'a Service>,
+    input: Option<ShapeId>,
+    option: &str,
+) -> Option<(&'a str, Option<&'a Kind>)> {
+    let plain = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+    let wanted = plain(option);
+    let service = service?;
+    let Kind::Structure(structure) = &service.get(input?).kind else { return None };
+    let found = structure.members.iter().find(|member| plain(member.name) == wanted)?;
+    Some((found.name, Some(&service.get(found.shape).kind)))
+}
+
+/// A text where the shape is a text, else JSON; what is no JSON goes as it stands, for the region
+/// to judge.
+fn value(text: &str, kind: Option<&Kind>) -> Value {
+    match kind {
+        Some(Kind::String(_) | Kind::Blob { .. }) => Value::String(text.to_owned()),
+        Some(Kind::List { .. }) if !text.trim_start().starts_with('[') => {
+            Value::Array(text.split(',').map(|part| Value::String(part.to_owned())).collect())
+        }
+        _ => serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())),
+    }
+}
+
+/// The members of an operation's input, from the model.
+fn help(service: &str, operation: &str) -> Result<Outcome, CommandError> {
+    let known = model::service(service).ok_or_else(|| {
+        let services = model::SERVICES.join(", ");
+        CommandError::Usage(format!("there is no service `{service}` here; there are {services}"))
+    })?;
+    let Some(operation) = known.operation(operation) else {
+        let names: Vec<&str> = known.operations().map(|operation| operation.name).collect();
+        return Ok(Outcome::said(names.join("\n")));
+    };
+    let mut table = super::outcome::Table::new("", &["option", "member", "type", ""]);
+    let members = operation.input.map(|input| &known.get(input).kind);
+    if let Some(Kind::Structure(structure)) = members {
+        for member in &structure.members {
+            let kind = &known.get(member.shape).kind;
+            let required = if member.required { "required" } else { "" };
+            table.push([
+                format!("--{}", kebab(member.name)),
+                member.name.to_owned(),
+                type_name(kind).to_owned(),
+                required.to_owned(),
+            ]);
+        }
+    }
+    Ok(Outcome::said(format!("{service} {}", operation.name)).with_table(table))
+}
+
+fn type_name(kind: &Kind) -> &'static str {
+    match kind {
+        Kind::Structure(_) => "structure",
+        Kind::List { .. } => "list",
+        Kind::Map { .. } => "map",
+        Kind::String(_) => "string",
+        Kind::Integer { .. } | Kind::Long { .. } => "integer",
+        Kind::Float { .. } | Kind::Double { .. } => "number",
+        Kind::Boolean => "boolean",
+        Kind::Timestamp { .. } => "timestamp",
+        Kind::Blob { .. } => "blob",
+    }
+}
+
+/// `EndpointName` as the AWS CLI spells it: `endpoint-name`; runs of capitals stay together.
+pub fn kebab(name: &str) -> String {
+    let chars: Vec<char> = name.chars().collect();
+    let mut kebab = String::new();
+    for (index, &char) in chars.iter().enumerate() {
+        let after_lower = index > 0 && !chars[index - 1].is_ascii_uppercase();
+        let before_lower = chars.get(index + 1).is_some_and(char::is_ascii_lowercase);
+        if char.is_ascii_uppercase() && index > 0 && (after_lower || before_lower) {
+            kebab.push('-');
+        }
+        kebab.push(char.to_ascii_lowercase());
+    }
+    kebab
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_the_awscli_s() {
+        assert_eq!(kebab("EndpointName"), "endpoint-name");
+        assert_eq!(kebab("KMSKeyId"), "kms-key-id");
+        assert_eq!(kebab("S3Uri"), "s3-uri");
+        assert_eq!(operation_name("sagemaker", "describe-endpoint"), "DescribeEndpoint");
+        assert_eq!(operation_name("sagemaker", "NoSuch"), "NoSuch");
+    }
+}

@@ -1,0 +1,75 @@
+//! The demo workspaces inside the binary, so that it shows what it is from any folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+macro_rules! files {
+    ($($path:literal),+ $(,)?) => {
+        &[$(($path, include_bytes!(concat!("../../workspaces/", $path)) as &[u8])),+]
+    };
+}
+
+/// Path below `workspaces/`, content.
+const FILES: &[(&str, &[u8])] = files![
+    "iris/workspace.toml",
+    "iris/demo.brush",
+    "iris/data/train.csv",
+    "iris/data/test.csv",
+    "cancer/workspace.toml",
+    "cancer/demo.brush",
+    "cancer/data/train.csv",
+    "cancer/data/test.csv",
+];
+
+/// The demos by name.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> =
+        FILES.iter().filter_map(|(path, _)| path.split_once('/')).map(|(name, _)| name).collect();
+    names.dedup();
+    names
+}
+
+/// Unpacks the demo that a path means (`iris`, `iris/demo.brush`, `workspaces/iris/demo.brush`)
+/// into a folder that goes with the guard; `None` when it means none.
+pub fn unpack(path: &Path) -> Option<io::Result<(tempfile::TempDir, PathBuf)>> {
+    let wanted = path.strip_prefix("workspaces").unwrap_or(path);
+    let wanted = without_script(wanted);
+    let name = names().into_iter().find(|name| Path::new(name) == wanted)?;
+    Some(write(name))
+}
+
+fn write(name: &str) -> io::Result<(tempfile::TempDir, PathBuf)> {
+    let folder = tempfile::Builder::new().prefix("sagebrush-demo-").tempdir()?;
+    for (path, content) in FILES.iter().filter(|(path, _)| path.starts_with(name)) {
+        let path = folder.path().join(path);
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, content)?;
+    }
+    let script = folder.path().join(name).join("demo.brush");
+    Ok((folder, script))
+}
+
+/// `iris` of `iris/demo.brush`.
+fn without_script(path: &Path) -> &Path {
+    match (path.file_name(), path.parent()) {
+        (Some(file), Some(folder)) if file == "demo.brush" => folder,
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demos_are_found_by_name_and_by_path() {
+        for path in ["iris", "iris/demo.brush", "workspaces/iris/demo.brush", "workspaces/iris"] {
+            let (_guard, script) = unpack(Path::new(path)).unwrap().unwrap();
+            assert!(script.exists() && script.with_file_name("data/test.csv").exists(), "{path}");
+        }
+        assert!(unpack(Path::new("other")).is_none());
+        assert_eq!(names(), ["iris", "cancer"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! A region inside this process: what `serve` runs and what `run` makes for the time of a script.
+
+use super::workspace::{DurabilitySetting, Workspace, WorkspaceError};
+use crate::api::signing;
+use crate::client::{Attached, Client};
+use crate::domain::instance::{Catalog, CatalogError};
+use crate::domain::time::SystemClock;
+use crate::engine::process::{self, ProcessEngine};
+use crate::gateway::{
+    Credentials, CredentialsError, Gateway, GatewayOptions, Limits, PortChoice, Running, StartError,
+};
+use crate::region::{OpenError, Region, RegionOptions};
+use crate::store::Durability;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Why a region did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    #[error(transparent)]
+    Workspace(#[from] WorkspaceError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error("instance catalog: {0}")]
+    Catalog(#[from] CatalogError),
+    #[error("{what}: {source}")]
+    Io { what: String, source: std::io::Error },
+}
+
+/// The seed of every random choice where the workspace names none.
+const SEED: u64 = 7242;
+
+/// A running region, its gateway and a client of it.
+pub struct Host {
+    region: Arc<Region>,
+    gateway: Running,
+    pub client: Client,
+    pub workspace: Workspace,
+    /// Holds the containers' sockets; goes with the region.
+    _runtime: tempfile::TempDir,
+}
+
+impl Host {
+    /// Starts the workspace's region. Must be called inside a multi-threaded tokio runtime.
+    pub async fn start(workspace: Workspace, port: PortChoice) -> Result<Self, HostError> {
+        workspace.make()?;
+        let runtime = runtime_dir()?;
+        let binary = std::env::current_exe()
+            .map_err(|source| HostError::Io { what: "finding this binary".into(), source })?;
+        let engine =
+            ProcessEngine::new(process::Options { binary, runtime_dir: runtime.path().to_owned() })
+                .map_err(|source| HostError::Io {
+                    what: "starting the process engine".into(),
+                    source,
+                })?;
+        let settings = &workspace.settings;
+        let region = Region::open(RegionOptions {
+            dir: workspace.kept(),
+            place: workspace.place(),
+            clock: Arc::new(SystemClock),
+            durability: match settings.durability {
+                Some(DurabilitySetting::Full) => Durability::Full,
+                Some(DurabilitySetting::Process) | None => Durability::Process,
+            },
+            engine: Arc::new(engine),
+            instances: catalog(&workspace)?,
+            seed: settings.seed.unwrap_or(SEED),
+            pace: settings.pace.unwrap_or(1.0),
+        })
+        .await?;
+        // The store has made and checked the folder by now; the key goes into it.
+        let credentials = Credentials::load_or_make(&workspace.kept())?;
+        let gateway = Gateway::start(GatewayOptions {
+            region: Arc::clone(&region),
+            port,
+            credentials: credentials.clone(),
+            limits: Limits::default(),
+            workspace: workspace.folder.clone(),
+            workers: None,
+        })?;
+        let place = workspace.place();
+        let client = Client::new(gateway.address, signing_key(credentials), &place.region);
+        Ok(Self { region, gateway, client, workspace, _runtime: runtime })
+    }
+
+    pub fn gateway(&self) -> &Running {
+        &self.gateway
+    }
+
+    /// Leaves word in the workspace of where the region is.
+    pub fn announce(&self) -> std::io::Result<()> {
+        let place = self.workspace.place();
+        let attached = Attached {
+            pid: std::process::id(),
+            address: self.gateway.address,
+            region: place.region,
+            account: place.account,
+        };
+        attached.write(&self.workspace.kept())
+    }
+
+    /// Finishes what is under way, stops the containers, takes back the word left.
+    pub async fn shutdown(self) {
+        self.gateway.shutdown().await;
+        self.region.shutdown().await;
+        let kept = self.workspace.kept();
+        if Attached::read(&kept).is_some_and(|left| left.pid == std::process::id()) {
+            Attached::remove(&kept);
+        }
+    }
+}
+
+/// The region's own key as the signer takes it.
+pub fn signing_key(credentials: Credentials) -> signing::Credentials {
+    signing::Credentials {
+        access_key: credentials.access_key,
+        secret_key: credentials.secret_key,
+        session_token: None,
+    }
+}
+
+fn catalog(_workspace: &Workspace) -> Result<Catalog, HostError> {
+    Ok(Catalog::default())
+}
+
+/// A short-pathed private folder: a Unix socket's path holds 107 bytes.
+fn runtime_dir() -> Result<tempfile::TempDir, HostError> {
+    let roots = [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), Some("/tmp".into())];
+    let short = |root: &PathBuf| root.is_absolute() && root.as_os_str().len() < 40;
+    let failed = |source| HostError::Io { what: "making a folder for sockets".into(), source };
+    for root in roots.into_iter().flatten().filter(short) {
+        if let Ok(dir) = tempfile::Builder::new().prefix("sagebrush-").tempdir_in(root) {
+            return Ok(dir);
+        }
+    }
+    tempfile::Builder::new().prefix("sagebrush-").tempdir().map_err(failed)
+}

@@ -1,0 +1,135 @@
+//! A workspace: the folder that a region lives in, and what its `workspace.toml` says.
+
+use crate::domain::arn::Place;
+use serde::Deserialize;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What the region keeps lies under this name in the workspace.
+const KEPT: &str = ".sagebrush";
+
+#[derive(Debug, thiserror::Error)]
+pub enum WorkspaceError {
+    #[error("{path}: {source}")]
+    Io { path: PathBuf, source: io::Error },
+    #[error("{path} cannot be read: {problem}")]
+    Settings { path: PathBuf, problem: String },
+}
+
+/// `workspace.toml`. All of it is optional.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub struct Settings {
+    pub name: Option<String>,
+    /// The AWS region, such as `us-east-1`.
+    pub region: Option<String>,
+    /// The account id, twelve digits.
+    pub account: Option<String>,
+    pub port: Option<u16>,
+    /// Seeds the traffic split and every other random choice.
+    pub seed: Option<u64>,
+    /// By how much AWS's own waiting times (baking, shifting) are shortened: 60 makes a minute a
+    /// second. What it shortened is stamped.
+    pub pace: Option<f64>,
+    /// `process` (the default) or `full`: commits survive a power cut too.
+    pub durability: Option<DurabilitySetting>,
+    /// A table of instance types that replaces or adds to the catalog, as a path from here.
+    pub instances: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DurabilitySetting {
+    Process,
+    Full,
+}
+
+/// A folder and its settings.
+#[derive(Clone, Debug)]
+pub struct Workspace {
+    pub folder: PathBuf,
+    pub settings: Settings,
+}
+
+impl Workspace {
+    /// Reads the folder's settings; the folder need not exist yet.
+    pub fn read(folder: &Path) -> Result<Self, WorkspaceError> {
+        let folder = std::path::absolute(folder)
+            .map_err(|source| WorkspaceError::Io { path: folder.to_owned(), source })?;
+        let path = folder.join("workspace.toml");
+        let settings = match std::fs::read_to_string(&path) {
+            Err(source) if source.kind() == io::ErrorKind::NotFound => Settings::default(),
+            Err(source) => return Err(WorkspaceError::Io { path, source }),
+            Ok(text) => Settings::parse(&text)
+                .map_err(|problem| WorkspaceError::Settings { path, problem })?,
+        };
+        Ok(Self { folder, settings })
+    }
+
+    /// Makes the folder when it is missing.
+    pub fn make(&self) -> Result<(), WorkspaceError> {
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|source| WorkspaceError::Io { path: self.folder.clone(), source })
+    }
+
+    /// The region's own folder; the store makes and checks it.
+    pub fn kept(&self) -> PathBuf {
+        self.folder.join(KEPT)
+    }
+
+    pub fn name(&self) -> String {
+        let folder = || self.folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        self.settings.name.clone().or_else(folder).unwrap_or_else(|| "workspace".into())
+    }
+
+    pub fn place(&self) -> Place {
+        let usual = Place::default();
+        Place {
+            account: self.settings.account.clone().unwrap_or(usual.account),
+            region: self.settings.region.clone().unwrap_or(usual.region),
+        }
+    }
+}
+
+impl Settings {
+    fn parse(text: &str) -> Result<Self, String> {
+        let settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        if let Some(account) = &settings.account
+            && (account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()))
+        {
+            return Err(format!("account `{account}` is not twelve digits"));
+        }
+        if let Some(region) = &settings.region {
+            let letters =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            if region.is_empty() || !region.bytes().all(letters) {
+                return Err(format!("region `{region}` is no AWS region such as us-east-1"));
+            }
+        }
+        if settings.pace.is_some_and(|pace| !pace.is_finite() || pace < 1.0) {
+            return Err("pace must be 1 or more".into());
+        }
+        Ok(settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_optional_and_checked() {
+        assert_eq!(Settings::parse("").unwrap(), Settings::default());
+        let settings =
+            Settings::parse("name = \"iris\"\npace = 60\ndurability = \"full\"").unwrap();
+        assert_eq!(
+            (settings.pace, settings.durability),
+            (Some(60.0), Some(DurabilitySetting::Full))
+        );
+        for bad in
+            ["account = \"1\"", "region = \"US\"", "pace = 0.5", "colour = 1", "port = 99999"]
+        {
+            assert!(Settings::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs a parsed script step by step against a region.
+
+use super::parse::{Action, OnError, ParseError, Step, Word, parse};
+use super::report::Report;
+use crate::command::{self, CommandError, Outcome, Session};
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// A script that parses.
+#[derive(Debug)]
+pub struct Script {
+    pub name: String,
+    steps: Vec<Step>,
+}
+
+/// How a run ended.
+#[derive(Debug, Default)]
+pub struct Ending {
+    pub passed: usize,
+    pub failed: usize,
+    /// Steps after the one that ended the script.
+    pub skipped: usize,
+    /// The exit code: 0, or that of the first failure.
+    pub exit_code: u8,
+}
+
+impl Script {
+    /// # Errors
+    /// The first line that does not parse.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ParseError> {
+        Ok(Self { name: name.to_owned(), steps: parse(text)? })
+    }
+}
+
+/// Runs all steps, or up to the first failure, telling `report` of each.
+pub async fn run(session: &mut Session, script: &Script, report: &mut Report) -> Ending {
+    let mut variables = BTreeMap::new();
+    let mut on_error = OnError::default();
+    let mut ending = Ending::default();
+    report.begin(&script.name, script.steps.len());
+    for (index, step) in script.steps.iter().enumerate() {
+        let (words, capture) = match &step.action {
+            Action::OnError(choice) => {
+                on_error = *choice;
+                continue;
+            }
+            Action::Set { name, value } => match value.expand(&variables) {
+                Ok(value) => {
+                    variables.insert(name.clone(), value);
+                    continue;
+                }
+                Err(problem) => (Err(problem), None),
+            },
+            Action::Command { words, capture } => (expand(words, &variables), capture.as_ref()),
+        };
+        report.start(step);
+        let start = Instant::now();
+        let outcome = match words {
+            Ok(words) => command::run_words(session, &words).await,
+            Err(problem) => Err(CommandError::Usage(problem)),
+        };
+        let outcome = outcome.and_then(|outcome| bind(outcome, capture, &mut variables));
+        report.finish(step, start.elapsed(), &outcome);
+        match outcome {
+            Ok(_) => ending.passed += 1,
+            Err(error) => {
+                ending.failed += 1;
+                if ending.exit_code == 0 {
+                    ending.exit_code = error.exit_code();
+                }
+                if on_error == OnError::Stop {
+                    ending.skipped = commands(&script.steps[index + 1..]);
+                    break;
+                }
+            }
+        }
+    }
+    report.end(&ending);
+    ending
+}
+
+fn expand(words: &[Word], variables: &BTreeMap<String, String>) -> Result<Vec<String>, String> {
+    words.iter().map(|word| word.expand(variables)).collect()
+}
+
+fn bind(
+    outcome: Outcome,
+    name: Option<&String>,
+    variables: &mut BTreeMap<String, String>,
+) -> Result<Outcome, CommandError> {
+    if let Some(name) = name {
+        let value = outcome.capture.clone().ok_or_else(|| {
+            CommandError::Usage(format!("this command has no value for `as ${name}` to take"))
+        })?;
+        variables.insert(name.clone(), value);
+    }
+    Ok(outcome)
+}
+
+fn commands(steps: &[Step]) -> usize {
+    steps.iter().filter(|step| matches!(step.action, Action::Command { .. })).count()
+}
