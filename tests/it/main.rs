@@ -2,3 +2,5 @@
 
 mod instance;
 mod process_engine;
+#[allow(dead_code)] // helpers: not every one is in use at all times
+mod python;
