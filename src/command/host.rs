@@ -123,8 +123,16 @@ pub fn signing_key(credentials: Credentials) -> signing::Credentials {
     }
 }
 
-fn catalog(_workspace: &Workspace) -> Result<Catalog, HostError> {
-    Ok(Catalog::default())
+/// The built-in catalog, with the workspace's own table over it.
+fn catalog(workspace: &Workspace) -> Result<Catalog, HostError> {
+    let mut catalog = Catalog::builtin().clone();
+    if let Some(path) = &workspace.settings.instances {
+        let path = workspace.folder.join(path);
+        let text = std::fs::read_to_string(&path)
+            .map_err(|source| HostError::Io { what: path.display().to_string(), source })?;
+        catalog.overlay(&text, &path.display().to_string())?;
+    }
+    Ok(catalog)
 }
 
 /// A short-pathed private folder: a Unix socket's path holds 107 bytes.
