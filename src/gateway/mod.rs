@@ -9,23 +9,37 @@
 
 mod connection;
 mod credentials;
+mod door;
+mod follow;
 mod framing;
+mod internal;
 mod limits;
+mod live;
+mod object;
 mod payload;
 mod peer;
 mod refusal;
+mod route;
+mod runtime;
 mod server;
 mod socket;
+mod watch;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use limits::Limits;
 pub use payload::Trailers;
 
 use crate::region::Region;
+use door::Door;
+use internal::Internal;
+use object::Objects;
+use route::Router;
+use server::Workers;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::watch as watch_channel;
 
 /// Which port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,18 +94,39 @@ pub struct Running {
     pub address: SocketAddr,
     /// The port that was asked for, when it was taken and another was chosen.
     pub taken: Option<u16>,
-    stop_requested: watch::Receiver<bool>,
+    stop_requested: watch_channel::Receiver<bool>,
+    workers: Workers,
 }
 
 impl Gateway {
     /// Listens and serves until [`Running::shutdown`].
     ///
-    /// Must be called inside a tokio runtime: control plane calls run in its context.
+    /// Must be called inside a tokio runtime: what is not an invocation runs in its context.
     ///
     /// # Errors
     /// When the port is taken, or the system refuses a socket or a thread.
-    pub fn start(_options: GatewayOptions) -> Result<Running, StartError> {
-        Err(StartError::Taken { port: 0 })
+    pub fn start(options: GatewayOptions) -> Result<Running, StartError> {
+        let GatewayOptions { region, port, credentials, limits, workspace, workers } = options;
+        let (listener, taken) = server::listen(port)?;
+        let address =
+            listener.local_addr().map_err(|source| StartError::Listen { port: 0, source })?;
+        let count = workers.unwrap_or_else(|| {
+            std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+        });
+        let (stop, stop_requested) = watch_channel::channel(false);
+        let workers = Workers::prepare();
+        let internal =
+            Internal::new(Arc::clone(&region), workspace, limits.clone(), workers.closing(), stop);
+        let router = Router {
+            door: Door::new(credentials, address.port()),
+            objects: Objects::new(&region),
+            internal,
+            limits: limits.clone(),
+            main: Handle::current(),
+            region,
+        };
+        let workers = workers.start(listener, Arc::new(router), limits, count)?;
+        Ok(Running { address, taken, stop_requested, workers })
     }
 }
 
@@ -110,9 +145,9 @@ impl Running {
         }
     }
 
-    /// Accepts no more, lets requests under way finish within `Limits::grace`, closes the rest.
+    /// Accepts no more, lets requests under way finish within [`Limits::grace`], closes the rest.
     /// Returns how many connections had to be cut.
     pub async fn shutdown(self) -> usize {
-        0
+        self.workers.shutdown().await
     }
 }

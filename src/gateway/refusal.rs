@@ -2,6 +2,9 @@
 
 use super::framing::Fault;
 use crate::api::error::AwsError;
+use crate::serving::Body;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
 
 /// Framing that is malformed or can be read in more than one way.
 pub(super) fn framing(fault: Fault) -> AwsError {
@@ -50,4 +53,29 @@ pub(super) fn raw(error: &AwsError) -> Vec<u8> {
         request_id(),
     )
     .into_bytes()
+}
+
+/// An error of `/_sagebrush/`.
+pub(super) fn plain(error: &AwsError) -> Response<Body> {
+    let body = serde_json::json!({ "__type": error.code, "message": error.message }).to_string();
+    answer(error, "application/json", body)
+}
+
+/// An error of S3 that S3 itself never saw.
+pub(super) fn s3(error: &AwsError, resource: &str, request_id: &str) -> Response<Body> {
+    let [code, message, resource] = [&error.code, error.message.as_str(), resource]
+        .map(|text| quick_xml::escape::escape(text).into_owned());
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}\
+         </Message><Resource>{resource}</Resource><RequestId>{request_id}</RequestId></Error>"
+    );
+    answer(error, "application/xml", body)
+}
+
+fn answer(error: &AwsError, content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(super::payload::full(body.into()));
+    *response.status_mut() =
+        StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }

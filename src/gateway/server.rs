@@ -89,6 +89,7 @@ pub(super) struct Workers {
     closing: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
     /// Each worker says how many connections it had to cut.
+    report: mpsc::UnboundedSender<usize>,
     ended: mpsc::UnboundedReceiver<usize>,
 }
 
@@ -101,7 +102,15 @@ struct Shared<H> {
 }
 
 impl Workers {
+    /// No threads yet: those whom they call may want to know when it ends.
+    pub(super) fn prepare() -> Self {
+        let (report, ended) = mpsc::unbounded_channel();
+        let (stop, closing) = (watch::Sender::new(Stop::Serve), watch::Sender::new(false));
+        Self { stop, closing, threads: Vec::new(), report, ended }
+    }
+
     pub(super) fn start<H: Handler>(
+        mut self,
         listener: StdListener,
         handler: Arc<H>,
         limits: Limits,
@@ -119,9 +128,6 @@ impl Workers {
             open: AtomicUsize::new(0),
             turned_away: AtomicUsize::new(0),
         });
-        let (stop, closing) = (watch::Sender::new(Stop::Serve), watch::Sender::new(false));
-        let (report, ended) = mpsc::unbounded_channel();
-        let mut workers = Self { stop, closing, threads: Vec::new(), ended };
         let mut listener = Some(listener);
         for index in 0..count.max(1) {
             let own = if index + 1 < count {
@@ -132,17 +138,17 @@ impl Workers {
             let Some(own) = own.map_err(StartError::Worker)? else { break };
             let worker = Worker {
                 shared: Arc::clone(&shared),
-                stop: workers.stop.subscribe(),
-                closing: workers.closing.subscribe(),
-                report: report.clone(),
+                stop: self.stop.subscribe(),
+                closing: self.closing.subscribe(),
+                report: self.report.clone(),
             };
             let thread = std::thread::Builder::new()
                 .name(format!("gateway-{index}"))
                 .spawn(move || worker.run(own))
                 .map_err(StartError::Worker)?;
-            workers.threads.push(thread);
+            self.threads.push(thread);
         }
-        Ok(workers)
+        Ok(self)
     }
 
     /// Requests under way finish within the limits' grace; returns how many connections were cut.

@@ -51,6 +51,13 @@ pub(super) fn count(connection: &Connection, kind: &str) -> Result<u64, StoreErr
     Ok(count.unwrap_or(0))
 }
 
+pub(super) fn kinds(connection: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT kind FROM tally WHERE count > 0 ORDER BY kind")?;
+    let kinds = statement.query_map([], |row| row.get(0))?;
+    Ok(kinds.collect::<Result<_, _>>()?)
+}
+
 pub(super) fn tags(
     connection: &Connection,
     arn: &str,

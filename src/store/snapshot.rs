@@ -21,6 +21,11 @@ impl Snapshot<'_> {
         resource::count(self.connection, kind)
     }
 
+    /// The kinds that have rows, by name.
+    pub fn kinds(&self) -> Result<Vec<String>, StoreError> {
+        resource::kinds(self.connection)
+    }
+
     pub fn tags(&self, arn: &str) -> Result<Vec<(String, String)>, StoreError> {
         resource::tags(self.connection, arn)
     }

@@ -1,0 +1,284 @@
+//! Who is let in.
+//!
+//! The region belongs to one user of one machine. A request is believed when it is signed with the
+//! region's own key or with one that the region's AssumeRole gave out, and then every signature is
+//! verified; or when its connection is proven to come from a process of the region's own user on
+//! this machine, and then it may be unsigned, or signed with whatever dummy keys an SDK was given.
+//!
+//! A web page is the stranger that a loopback listener meets most: the user's own browser would
+//! send its requests with the user's own sockets. No SDK sends the headers by which a browser gives
+//! itself away, and none calls us by another's name, so whatever does is refused, signed or not.
+
+use super::Credentials;
+use super::connection::Peer;
+use crate::api::codec::Head;
+use crate::api::error::AwsError;
+use crate::api::signing::{self, Presented, SignatureError};
+use crate::domain::time::Timestamp;
+use http::header::{HOST, ORIGIN, REFERER};
+use http::{HeaderMap, Method, Uri};
+
+/// A secret and, for keys given out for a time, the token that goes with it.
+#[derive(Clone)]
+pub(super) struct Secret {
+    pub(super) secret_key: String,
+    pub(super) session_token: Option<String>,
+}
+
+/// Who comes in, and what is still to be proven once the body is there.
+pub(super) struct Entry {
+    /// The key that signed; `None` when nothing did.
+    pub(super) access_key: Option<String>,
+    proof: Option<(Presented, Secret)>,
+}
+
+/// Which of AWS's vocabularies a refusal uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// `AccessDeniedException`: services that speak JSON or CBOR.
+    Json,
+    /// `AccessDenied`: services that speak XML.
+    Xml,
+    /// S3, which has words of its own.
+    S3,
+}
+
+/// The door of one region.
+pub(super) struct Door {
+    key: Credentials,
+    port: u16,
+}
+
+impl Door {
+    pub(super) fn new(key: Credentials, port: u16) -> Self {
+        Self { key, port }
+    }
+
+    /// What is wrong with the request whoever sent it: a browser's, another host's, a method that
+    /// nothing here has.
+    pub(super) fn check_head(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        words: Words,
+    ) -> Result<(), AwsError> {
+        if !matches!(
+            *method,
+            Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::DELETE
+        ) {
+            return Err(AwsError::new(
+                405,
+                "MethodNotAllowed",
+                format!("{method} is not a method that the AWS API uses."),
+            ));
+        }
+        if let Some(hint) = browser_hint(headers) {
+            return Err(words.denied(format!(
+                "The request carries {hint}, as requests that a web page makes do. Pages have no \
+                 access to the region; use an AWS SDK, the AWS CLI or `sagebrush`."
+            )));
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let named = uri.authority().map_or(host, http::uri::Authority::as_str);
+        if !self.is_own_host(host) || !self.is_own_host(named) {
+            return Err(words.denied(format!(
+                "The request is addressed to the host \"{}\", which is not this region. Use \
+                 http://localhost:{port} or http://127.0.0.1:{port} as the endpoint.",
+                host.escape_default(),
+                port = self.port,
+            )));
+        }
+        Ok(())
+    }
+
+    /// Lets in or refuses by what the head says; [`Entry::prove`] completes it.
+    pub(super) fn admit(
+        &self,
+        head: &Head<'_>,
+        peer: Peer,
+        words: Words,
+        secret_of: impl FnOnce(&str) -> Option<Secret>,
+    ) -> Result<Entry, AwsError> {
+        let presented = match signing::presented(head) {
+            Ok(presented) => presented,
+            // Half a signature is as good as none from the region's own user, as dummy keys are.
+            Err(_) if peer.own => None,
+            Err(error) => return Err(error.to_aws(words == Words::S3)),
+        };
+        let Some(presented) = presented else {
+            return if peer.own {
+                Ok(Entry { access_key: None, proof: None })
+            } else {
+                Err(words.unsigned(self))
+            };
+        };
+        let access_key = Some(presented.access_key.clone());
+        match self.secret(&presented.access_key, secret_of) {
+            Some(secret) => Ok(Entry { access_key, proof: Some((presented, secret)) }),
+            None if peer.own => Ok(Entry { access_key, proof: None }),
+            None => Err(words.unknown_key(self)),
+        }
+    }
+
+    fn secret(
+        &self,
+        access_key: &str,
+        secret_of: impl FnOnce(&str) -> Option<Secret>,
+    ) -> Option<Secret> {
+        if access_key == self.key.access_key {
+            return Some(Secret { secret_key: self.key.secret_key.clone(), session_token: None });
+        }
+        secret_of(access_key)
+    }
+
+    /// `localhost`, a loopback address, any name below `localhost`, each with our port; or a name
+    /// of AWS's, as clients behind the region's own proxy send. Nobody else can make either of them
+    /// lead here: a page that had its own name resolve to 127.0.0.1 would still send that name.
+    fn is_own_host(&self, host: &str) -> bool {
+        let (name, port) = split_port(host);
+        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        if is_aws(&name) {
+            return true;
+        }
+        let own = matches!(name.as_str(), "localhost" | "127.0.0.1" | "[::1]")
+            || name.strip_suffix(".localhost").is_some_and(|rest| !rest.is_empty());
+        own && port.map_or(self.port == 80, |port| port.parse() == Ok(self.port))
+    }
+}
+
+impl Entry {
+    /// Whether the signature covers the body and the body has to be hashed for [`Entry::prove`].
+    pub(super) fn needs_body(&self) -> bool {
+        self.proof
+            .as_ref()
+            .is_some_and(|(presented, _)| !presented.presigned && presented.payload.is_none())
+    }
+
+    /// What a verified request says of its body; `None` when nothing was signed that is believed.
+    pub(super) fn proven(&self) -> Option<&Presented> {
+        self.proof.as_ref().map(|(presented, _)| presented)
+    }
+
+    /// Verifies the signature. `body_sha256` is the hash of the body, where it has been read.
+    pub(super) fn prove(
+        &self,
+        head: &Head<'_>,
+        body_sha256: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), SignatureError> {
+        let Some((presented, secret)) = &self.proof else { return Ok(()) };
+        presented.verify(
+            head,
+            &secret.secret_key,
+            secret.session_token.as_deref(),
+            body_sha256,
+            now,
+        )
+    }
+
+    /// The secret that signs a body chunk by chunk, when the request's signature is believed.
+    pub(super) fn secret_key(&self) -> Option<&str> {
+        self.proof.as_ref().map(|(_, secret)| secret.secret_key.as_str())
+    }
+}
+
+impl Words {
+    pub(super) fn denied(self, message: String) -> AwsError {
+        let code = if self == Self::Json { "AccessDeniedException" } else { "AccessDenied" };
+        AwsError::new(403, code, message)
+    }
+
+    fn unsigned(self, door: &Door) -> AwsError {
+        let code = match self {
+            Self::Json => "MissingAuthenticationTokenException",
+            Self::Xml => "MissingAuthenticationToken",
+            Self::S3 => "AccessDenied",
+        };
+        AwsError::new(403, code, format!("The request is not signed, and {}", door.stranger()))
+    }
+
+    fn unknown_key(self, door: &Door) -> AwsError {
+        let code = match self {
+            Self::Json => "UnrecognizedClientException",
+            Self::Xml => "InvalidClientTokenId",
+            Self::S3 => "InvalidAccessKeyId",
+        };
+        AwsError::new(
+            403,
+            code,
+            format!(
+                "The request is signed with a key that is not the region's, and {}",
+                door.stranger()
+            ),
+        )
+    }
+}
+
+impl Door {
+    fn stranger(&self) -> String {
+        format!(
+            "its connection is not known to come from the region's own user on this machine, which \
+             alone may do that. Sign with the key in the workspace's .sagebrush/credentials \
+             ({}); `sagebrush env` prints what a shell needs.",
+            self.key.access_key
+        )
+    }
+}
+
+/// The header by which a browser gives itself away.
+fn browser_hint(headers: &HeaderMap) -> Option<&'static str> {
+    if headers.contains_key(ORIGIN) {
+        return Some("an Origin header");
+    }
+    if headers.contains_key(REFERER) {
+        return Some("a Referer header");
+    }
+    let mut hints = headers.keys().filter(|name| name.as_str().starts_with("sec-fetch-"));
+    hints.next()?;
+    // `none`: typed into the address bar by the user.
+    let typed = headers.get_all("sec-fetch-site").iter().all(|site| site == "none")
+        && headers.contains_key("sec-fetch-site");
+    (!typed).then_some("Sec-Fetch headers")
+}
+
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
+    }
+}
+
+pub(super) fn is_aws(name: &str) -> bool {
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
+        .iter()
+        .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| !rest.is_empty()))
+}
+
+/// The bucket in a virtual-host style name: `bucket.s3.localhost`, `bucket.localhost`,
+/// `bucket.s3.us-east-1.amazonaws.com`; `None` for path style.
+pub(super) fn virtual_host_bucket(host: &str) -> Option<String> {
+    let name = split_port(host).0.trim_end_matches('.').to_ascii_lowercase();
+    if let Some(rest) = name.strip_suffix(".localhost") {
+        if rest == "s3" || rest.starts_with("s3.") && !rest.ends_with(".s3") {
+            return None;
+        }
+        let bucket = rest
+            .strip_suffix(".s3")
+            .or_else(|| rest.rsplit_once(".s3.").map(|(bucket, _)| bucket))
+            .unwrap_or(rest);
+        return Some(bucket.to_owned());
+    }
+    if !is_aws(&name) {
+        return None;
+    }
+    ["s3", "s3-accelerate"].iter().find_map(|service| {
+        let [dotted, dashed] = [format!(".{service}."), format!(".{service}-")];
+        let at = name.rfind(&dotted).or_else(|| name.rfind(&dashed))?;
+        (at > 0).then(|| name[..at].to_owned())
+    })
+}
+
+#[cfg(test)]
+#[path = "door_tests.rs"]
+mod tests;

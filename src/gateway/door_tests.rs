@@ -1,0 +1,128 @@
+use super::*;
+use rstest::rstest;
+use std::net::SocketAddr;
+
+fn door() -> Door {
+    let key = Credentials { access_key: "AKIASAGEBRUSHAAAAAAA".into(), secret_key: "s".into() };
+    Door::new(key, 7242)
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (http::HeaderName::from_static(name), value.parse().unwrap()))
+        .collect()
+}
+
+fn check(pairs: &[(&'static str, &str)]) -> Result<(), AwsError> {
+    door().check_head(&Method::GET, &"/b/k".parse().unwrap(), &headers(pairs), Words::S3)
+}
+
+#[rstest]
+#[case("localhost:7242")]
+#[case("LOCALHOST:7242")]
+#[case("127.0.0.1:7242")]
+#[case("[::1]:7242")]
+#[case("bucket.s3.localhost:7242")]
+#[case("bucket.localhost.:7242")]
+#[case("s3.us-east-1.amazonaws.com")]
+#[case("api.sagemaker.us-east-1.amazonaws.com:443")]
+fn own_hosts_are_known(#[case] host: &str) {
+    check(&[("host", host)]).unwrap();
+}
+
+#[rstest]
+#[case("localhost")]
+#[case("localhost:80")]
+#[case("localhost:7243")]
+#[case("localhost:7242x")]
+#[case("evil.example:7242")]
+#[case("localhost.evil.example:7242")]
+#[case("127.0.0.1.nip.io:7242")]
+#[case("127.0.0.2:7242")]
+#[case(".localhost:7242")]
+#[case("notlocalhost:7242")]
+#[case("amazonaws.com.evil.example")]
+#[case("evilamazonaws.com")]
+#[case("[::2]:7242")]
+#[case("")]
+fn foreign_hosts_are_refused(#[case] host: &str) {
+    let error = check(&[("host", host)]).unwrap_err();
+    assert_eq!((error.status, error.code.as_ref()), (403, "AccessDenied"));
+    assert!(error.message.contains("http://localhost:7242"), "{}", error.message);
+}
+
+#[test]
+fn a_target_that_names_another_host_is_refused() {
+    let uri = "http://evil.example:7242/".parse().unwrap();
+    let headers = headers(&[("host", "localhost:7242")]);
+    assert!(door().check_head(&Method::GET, &uri, &headers, Words::Json).is_err());
+}
+
+#[rstest]
+#[case(&[("origin", "http://localhost:7242")])]
+#[case(&[("origin", "null")])]
+#[case(&[("referer", "https://evil.example/")])]
+#[case(&[("sec-fetch-site", "cross-site")])]
+#[case(&[("sec-fetch-site", "same-origin")])]
+#[case(&[("sec-fetch-mode", "no-cors")])]
+fn browsers_are_refused(#[case] hints: &[(&'static str, &str)]) {
+    let mut all = vec![("host", "localhost:7242")];
+    all.extend(hints);
+    let error = check(&all).unwrap_err();
+    assert!(error.message.contains("web page"), "{}", error.message);
+}
+
+#[test]
+fn an_address_typed_by_the_user_is_let_in() {
+    check(&[
+        ("host", "localhost:7242"),
+        ("sec-fetch-site", "none"),
+        ("sec-fetch-mode", "navigate"),
+    ])
+    .unwrap();
+}
+
+#[rstest]
+#[case(Method::CONNECT)]
+#[case(Method::TRACE)]
+#[case(Method::OPTIONS)]
+#[case(Method::PATCH)]
+fn other_methods_are_refused(#[case] method: Method) {
+    let headers = headers(&[("host", "localhost:7242")]);
+    let error = door().check_head(&method, &"/".parse().unwrap(), &headers, Words::S3).unwrap_err();
+    assert_eq!(error.status, 405);
+}
+
+#[rstest]
+#[case(Words::Json, "MissingAuthenticationTokenException")]
+#[case(Words::Xml, "MissingAuthenticationToken")]
+#[case(Words::S3, "AccessDenied")]
+fn strangers_must_sign(#[case] words: Words, #[case] code: &str) {
+    let (uri, headers) = ("/".parse::<Uri>().unwrap(), headers(&[("host", "localhost:7242")]));
+    let head = Head { method: &Method::POST, path: uri.path(), query: "", headers: &headers };
+    let address = SocketAddr::from(([127, 0, 0, 1], 9));
+    let peer = |own| Peer { address, local: address, own };
+    let error = door().admit(&head, peer(false), words, |_| None).err().unwrap();
+    assert_eq!((error.status, error.code.as_ref()), (403, code));
+    assert!(error.message.contains(".sagebrush/credentials"), "{}", error.message);
+    assert!(door().admit(&head, peer(true), words, |_| None).unwrap().access_key.is_none());
+}
+
+#[rstest]
+#[case("bucket.s3.localhost:7242", Some("bucket"))]
+#[case("a.b.s3.localhost:7242", Some("a.b"))]
+#[case("bucket.s3.us-east-1.localhost:7242", Some("bucket"))]
+#[case("bucket.localhost:7242", Some("bucket"))]
+#[case("s3.localhost:7242", None)]
+#[case("s3.us-east-1.localhost:7242", None)]
+#[case("localhost:7242", None)]
+#[case("127.0.0.1:7242", None)]
+#[case("bucket.s3.amazonaws.com", Some("bucket"))]
+#[case("bucket.s3.us-east-1.amazonaws.com", Some("bucket"))]
+#[case("bucket.s3-us-west-2.amazonaws.com", Some("bucket"))]
+#[case("s3.us-east-1.amazonaws.com", None)]
+#[case("runtime.sagemaker.us-east-1.amazonaws.com", None)]
+fn buckets_are_read_from_virtual_hosts(#[case] host: &str, #[case] bucket: Option<&str>) {
+    assert_eq!(virtual_host_bucket(host).as_deref(), bucket);
+}

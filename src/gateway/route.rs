@@ -1,0 +1,389 @@
+//! From a request to whoever answers it, and from whatever happened to an answer.
+//!
+//! The service is told by the credential's scope, `X-Amz-Target`, the Smithy CBOR path, the query
+//! protocol's `Action` and `Version`, the runtime's paths, the host; what none of these claim is
+//! S3's.
+
+use super::connection::{Handler, Peer};
+use super::door::{Door, Entry, Secret, Words};
+use super::internal::Internal;
+use super::limits::Limits;
+use super::object::Objects;
+use super::{payload, refusal, runtime};
+use crate::api::codec::{self, Head, Identified, Target};
+use crate::api::error::AwsError;
+use crate::api::model::{self, Protocol, SERVICES, Service};
+use crate::api::{signing, validation};
+use crate::region::{Call, Caller, Region};
+use crate::serving::Body;
+use bytes::Bytes;
+use futures::FutureExt;
+use http::request::Parts;
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+use tokio::runtime::Handle;
+
+/// Answers every request of one region.
+pub(super) struct Router {
+    pub(super) region: Arc<Region>,
+    pub(super) door: Door,
+    pub(super) limits: Limits,
+    pub(super) internal: Internal,
+    pub(super) objects: Objects,
+    /// The runtime of whoever started the gateway: the control plane's tasks belong there and
+    /// outlive the worker that took the call.
+    pub(super) main: Handle,
+}
+
+/// What a request is, as far as its head tells.
+#[derive(Debug)]
+enum Plan {
+    Internal,
+    /// An operation of a modelled service whose body holds its input.
+    Call(Target),
+    /// `InvokeEndpoint` and its kin: the body is the container's.
+    Invoke(Target),
+    /// The query protocol: the operation stands in the body.
+    Form,
+    Unknown {
+        service: &'static Service,
+        protocol: Protocol,
+        error: AwsError,
+    },
+    S3,
+    /// Of a service that is not here.
+    Foreign {
+        service: String,
+        cbor: bool,
+    },
+}
+
+/// How errors are put.
+#[derive(Clone, Copy)]
+enum Wire {
+    Modelled(Protocol, &'static Service),
+    S3,
+    Plain,
+}
+
+/// One request on its way.
+struct Incomer<'a> {
+    parts: Parts,
+    body: Incoming,
+    entry: Entry,
+    peer: Peer,
+    request_id: &'a str,
+    received: Instant,
+}
+
+impl Handler for Router {
+    async fn answer(&self, request: Request<Incoming>, peer: Peer) -> Response<Body> {
+        let received = Instant::now();
+        let request_id = refusal::request_id();
+        let (parts, body) = request.into_parts();
+        let plan = Plan::of(&Head::of(&parts));
+        let wire = plan.wire();
+        let resource = parts.uri.path().to_owned();
+        let about = format!("{} {resource}", parts.method);
+        let work = self.serve(plan, parts, body, peer, &request_id, received);
+        let mut response = match AssertUnwindSafe(work).catch_unwind().await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => wire.error(&error, &resource, &request_id),
+            Err(panic) => {
+                let error = panicked(&*panic, &about, &request_id);
+                wire.error(&error, &resource, &request_id)
+            }
+        };
+        let headers = response.headers_mut();
+        if let Ok(id) = HeaderValue::from_str(&request_id) {
+            headers.entry("x-amzn-requestid").or_insert(id);
+        }
+        headers.entry(http::header::SERVER).or_insert(HeaderValue::from_static("Sagebrush"));
+        response
+    }
+}
+
+impl Router {
+    async fn serve(
+        &self,
+        plan: Plan,
+        parts: Parts,
+        body: Incoming,
+        peer: Peer,
+        request_id: &str,
+        received: Instant,
+    ) -> Result<Response<Body>, AwsError> {
+        let words = plan.words();
+        self.door.check_head(&parts.method, &parts.uri, &parts.headers, words)?;
+        let entry = self.door.admit(&Head::of(&parts), peer, words, |key| self.secret_of(key))?;
+        let incomer = Incomer { parts, body, entry, peer, request_id, received };
+        match plan {
+            Plan::Invoke(target) => self.invoke(target, incomer).await,
+            Plan::Call(target) => self.call(Some(target), incomer).await,
+            Plan::Form => self.call(None, incomer).await,
+            Plan::S3 => self.object(incomer).await,
+            Plan::Internal => self.internal(incomer).await,
+            Plan::Unknown { error, .. } => Err(error),
+            Plan::Foreign { service, .. } => Err(foreign(&service)),
+        }
+    }
+
+    /// The secret of a key that the region's AssumeRole gave out.
+    fn secret_of(&self, _access_key: &str) -> Option<Secret> {
+        None
+    }
+
+    /// A call whose whole input is read, checked and handed to the region.
+    async fn call(
+        &self,
+        target: Option<Target>,
+        incomer: Incomer<'_>,
+    ) -> Result<Response<Body>, AwsError> {
+        let Incomer { parts, body, entry, request_id, .. } = incomer;
+        let body =
+            payload::collect(&parts.headers, body, self.limits.call_bytes, &self.limits).await?;
+        let head = Head::of(&parts);
+        self.prove(&entry, &head, Some(&body), false)?;
+        let target = match target {
+            Some(target) => target,
+            None => form_target(&head, &body)?,
+        };
+        let Target { service, operation, protocol } = target;
+        let input = codec::decode_input(protocol, service, operation, &head, &body)?;
+        validation::check(service, operation, &input)?;
+        let call = Call {
+            service: service.name,
+            operation: operation.name,
+            input,
+            caller: self.caller(&entry),
+            request_id: request_id.to_owned(),
+        };
+        let region = &self.region;
+        let output = InRuntime { handle: &self.main, future: pin!(region.call(call)) }.await?;
+        let answer = codec::encode_output(protocol, service, operation, output, request_id);
+        Ok(answer.map(payload::full))
+    }
+
+    /// An invocation. It stays on this thread from the head's last byte to the answer's.
+    async fn invoke(
+        &self,
+        target: Target,
+        incomer: Incomer<'_>,
+    ) -> Result<Response<Body>, AwsError> {
+        if !runtime::is_forwarded(target.operation.name) {
+            return self.call(Some(target), incomer).await;
+        }
+        let Incomer { parts, body, entry, received, .. } = incomer;
+        let body = if entry.proven().is_some() {
+            // What a signature covers is not let through before it is checked.
+            let limit = self.limits.invocation_bytes;
+            let body = payload::collect(&parts.headers, body, limit, &self.limits).await?;
+            self.prove(&entry, &Head::of(&parts), Some(&body), false)?;
+            payload::full(body)
+        } else {
+            payload::stream(body)
+        };
+        runtime::invoke(self.region.plane(), target, &parts, body, received).await
+    }
+
+    async fn object(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
+        let Incomer { parts, body, entry, .. } = incomer;
+        self.prove(&entry, &Head::of(&parts), None, true)?;
+        let request = payload::for_objects(parts, body, &entry, &self.limits)?;
+        InRuntime { handle: &self.main, future: pin!(self.objects.answer(request)) }.await
+    }
+
+    async fn internal(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
+        let Incomer { parts, body, entry, .. } = incomer;
+        // Nothing below `/_sagebrush/` takes a body; reading it lets the connection live on.
+        let body = payload::collect(&parts.headers, body, 64 * 1024, &self.limits).await?;
+        self.prove(&entry, &Head::of(&parts), Some(&body), false)?;
+        let answer = self.internal.answer(&parts.method, &parts.uri);
+        InRuntime { handle: &self.main, future: pin!(answer) }.await
+    }
+
+    /// Verifies what the door left open.
+    fn prove(
+        &self,
+        entry: &Entry,
+        head: &Head<'_>,
+        body: Option<&Bytes>,
+        s3: bool,
+    ) -> Result<(), AwsError> {
+        if entry.proven().is_none() {
+            return Ok(());
+        }
+        let hash = body.map(|body| payload::sha256_hex(body));
+        entry.prove(head, hash.as_deref(), self.region.now()).map_err(|error| error.to_aws(s3))
+    }
+
+    fn caller(&self, entry: &Entry) -> Caller {
+        Caller { access_key: entry.access_key.clone(), arn: self.region.place().iam("root") }
+    }
+}
+
+fn form_target(head: &Head<'_>, body: &[u8]) -> Result<Target, AwsError> {
+    match codec::identify(head, body) {
+        Identified::Call(target) => Ok(target),
+        Identified::Unknown { error, .. } => Err(error),
+        Identified::Nothing => Err(match scope_service(head) {
+            Some(service) if !is_modelled(&service) => foreign(&service),
+            _ => AwsError::new(
+                400,
+                "MissingAction",
+                "The form names no Action and Version of a service that is here.",
+            ),
+        }),
+    }
+}
+
+impl Plan {
+    fn of(head: &Head<'_>) -> Self {
+        if head.path == "/_sagebrush" || head.path.starts_with("/_sagebrush/") {
+            return Self::Internal;
+        }
+        let scope = scope_service(head);
+        if matches!(scope.as_deref(), Some("s3" | "s3express")) {
+            return Self::S3;
+        }
+        if head.path == "/" && (is_form(head) || query_action(head)) {
+            return Self::Form;
+        }
+        match codec::identify(head, b"") {
+            Identified::Call(target) if target.service.name == "sagemaker-runtime" => {
+                return Self::Invoke(target);
+            }
+            Identified::Call(target) => return Self::Call(target),
+            Identified::Unknown { service, protocol, error } => {
+                return Self::Unknown { service, protocol, error };
+            }
+            Identified::Nothing => {}
+        }
+        let cbor = head.headers.contains_key("smithy-protocol");
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        if let Some(service) = scope {
+            return Self::Foreign { service, cbor };
+        }
+        if let Some(target) = target {
+            let service = target.split(['.', '_']).next().unwrap_or(target).to_lowercase();
+            return Self::Foreign { service, cbor };
+        }
+        if cbor {
+            return Self::Foreign { service: head.path.to_owned(), cbor };
+        }
+        Self::S3
+    }
+
+    fn wire(&self) -> Wire {
+        let modelled = |protocol, name| {
+            model::service(name).map_or(Wire::Plain, |service| Wire::Modelled(protocol, service))
+        };
+        match self {
+            Self::Internal => Wire::Plain,
+            Self::S3 => Wire::S3,
+            Self::Call(target) | Self::Invoke(target) => {
+                Wire::Modelled(target.protocol, target.service)
+            }
+            Self::Unknown { service, protocol, .. } => Wire::Modelled(*protocol, service),
+            Self::Form => modelled(Protocol::Query, "sts"),
+            Self::Foreign { cbor: true, .. } => modelled(Protocol::Cbor, "cloudwatch"),
+            Self::Foreign { .. } => modelled(Protocol::AwsJson11, "sagemaker"),
+        }
+    }
+
+    fn words(&self) -> Words {
+        match self {
+            Self::S3 => Words::S3,
+            Self::Form => Words::Xml,
+            _ => Words::Json,
+        }
+    }
+}
+
+impl Wire {
+    fn error(self, error: &AwsError, resource: &str, request_id: &str) -> Response<Body> {
+        match self {
+            Self::Modelled(protocol, service) => {
+                codec::encode_error(protocol, service, error, request_id).map(payload::full)
+            }
+            Self::S3 => refusal::s3(error, resource, request_id),
+            Self::Plain => refusal::plain(error),
+        }
+    }
+}
+
+fn is_form(head: &Head<'_>) -> bool {
+    head.headers
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
+}
+
+/// A query operation in the address, as an `<img>` could call it.
+fn query_action(head: &Head<'_>) -> bool {
+    head.query.split('&').any(|pair| pair.starts_with("Action="))
+}
+
+/// The service that the signature's scope names, whether or not the signature is any good.
+fn scope_service(head: &Head<'_>) -> Option<String> {
+    let presented = signing::presented(head).ok().flatten()?;
+    Some(presented.scope.service)
+}
+
+/// Whether requests signed for this service reach a model of ours.
+fn is_modelled(signing_name: &str) -> bool {
+    SERVICES
+        .iter()
+        .filter_map(|name| model::service(name))
+        .any(|service| service.signing_name == signing_name)
+}
+
+fn foreign(service: &str) -> AwsError {
+    AwsError::new(
+        400,
+        "UnsupportedOperation",
+        format!(
+            "{} is not a service that Sagebrush simulates. Nothing was done. It has s3, {}.",
+            service.escape_default(),
+            SERVICES.join(", ")
+        ),
+    )
+}
+
+/// The answer to a request whose handler panicked. The worker lives on.
+fn panicked(panic: &(dyn Any + Send), about: &str, request_id: &str) -> AwsError {
+    let what = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    tracing::error!(request_id, about, what, "a request's handler panicked");
+    AwsError::new(
+        500,
+        "InternalFailure",
+        format!(
+            "Sagebrush failed at this request, which is a fault of its own ({what}). Its log tells \
+             more under request {request_id}."
+        ),
+    )
+}
+
+/// A future polled as if on another runtime: what it spawns and waits for lives there.
+struct InRuntime<'a, F> {
+    handle: &'a Handle,
+    future: F,
+}
+
+impl<F: Future + Unpin> Future for InRuntime<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        let _entered = self.handle.enter();
+        Pin::new(&mut self.future).poll(cx)
+    }
+}
