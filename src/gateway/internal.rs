@@ -21,6 +21,7 @@ use super::limits::Limits;
 use super::{follow, live, payload, watch};
 use crate::api::error::AwsError;
 use crate::api::model::{self, SERVICES};
+use crate::domain::instance::{Price, Source};
 use crate::region::{Region, dispatch};
 use crate::serving::{Body, BodyError};
 use bytes::Bytes;
@@ -172,13 +173,10 @@ impl Internal {
     }
 
     fn instances(&self) -> Value {
-        let price = |price: &Option<crate::domain::instance::Price>| {
+        let source = |of: &Source| json!({ "what": of.what, "date": of.date });
+        let price = |price: &Option<Price>| {
             price.as_ref().map(|price| {
-                json!({
-                    "usd_per_hour": price.per_hour.to_string(),
-                    "source": price.source,
-                    "date": price.date,
-                })
+                json!({ "usd_per_hour": price.per_hour.as_dollars(), "source": source(&price.source) })
             })
         };
         let types: Vec<Value> = self
@@ -193,6 +191,7 @@ impl Internal {
                     "accelerators": kind.accelerators.as_ref().map(|accelerators| {
                         json!({ "count": accelerators.count, "model": accelerators.model })
                     }),
+                    "source": source(&kind.source),
                     "hosting": price(&kind.hosting),
                     "training": price(&kind.training),
                 })
