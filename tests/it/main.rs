@@ -1,5 +1,14 @@
 //! Every integration test, in one binary: each further one would link the whole crate again.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test ends where something fails; its helpers are outside of #[test]"
+)]
+
 mod architecture;
 mod instance;
 mod process_engine;
