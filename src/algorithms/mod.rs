@@ -10,6 +10,7 @@ pub mod data;
 mod failure;
 mod input;
 mod registry;
+pub mod xgboost;
 
 pub use data::Matrix;
 pub use failure::{Failure, Refusal};

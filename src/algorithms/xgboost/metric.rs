@@ -1,0 +1,439 @@
+//! How good the predictions are, by the names and formulas of XGBoost's `eval_metric`.
+
+use super::objective::{self, Kind, Objective};
+use std::collections::BTreeMap;
+
+/// A metric of a data set's predictions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Metric {
+    Rmse,
+    Mse,
+    Mae,
+    Mape,
+    Rmsle,
+    Mphe,
+    R2,
+    Logloss,
+    /// Misclassified where the prediction is over this threshold.
+    Error(f32),
+    Merror,
+    Mlogloss,
+    Auc,
+    Aucpr,
+    PoissonNloglik,
+    GammaNloglik,
+    GammaDeviance,
+    TweedieNloglik,
+    Accuracy,
+    BalancedAccuracy,
+    F1,
+    F1Macro,
+    PrecisionMacro,
+    RecallMacro,
+}
+
+const NAMES: &[(&str, Metric)] = &[
+    ("rmse", Metric::Rmse),
+    ("mse", Metric::Mse),
+    ("mae", Metric::Mae),
+    ("mape", Metric::Mape),
+    ("rmsle", Metric::Rmsle),
+    ("mphe", Metric::Mphe),
+    ("r2", Metric::R2),
+    ("logloss", Metric::Logloss),
+    ("error", Metric::Error(0.5)),
+    ("merror", Metric::Merror),
+    ("mlogloss", Metric::Mlogloss),
+    ("auc", Metric::Auc),
+    ("aucpr", Metric::Aucpr),
+    ("poisson-nloglik", Metric::PoissonNloglik),
+    ("gamma-nloglik", Metric::GammaNloglik),
+    ("gamma-deviance", Metric::GammaDeviance),
+    ("tweedie-nloglik", Metric::TweedieNloglik),
+    ("accuracy", Metric::Accuracy),
+    ("balanced_accuracy", Metric::BalancedAccuracy),
+    ("f1", Metric::F1Macro),
+    ("f1_macro", Metric::F1Macro),
+    ("f1_binary", Metric::F1),
+    ("precision", Metric::PrecisionMacro),
+    ("precision_macro", Metric::PrecisionMacro),
+    ("recall", Metric::RecallMacro),
+    ("recall_macro", Metric::RecallMacro),
+];
+
+/// The predictions of a data set with what they are measured against.
+pub struct Scored<'a> {
+    pub objective: &'a Objective,
+    /// Group by group, one entry per row.
+    pub margins: &'a [f32],
+    pub labels: &'a [f32],
+    /// Empty when every row counts the same.
+    pub weights: &'a [f32],
+}
+
+impl Metric {
+    pub fn named(name: &str) -> Option<Self> {
+        if let Some(threshold) = name.strip_prefix("error@") {
+            return threshold.trim().parse().ok().map(Self::Error);
+        }
+        NAMES.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric)
+    }
+
+    /// Whether more is better.
+    pub fn is_maximized(self) -> bool {
+        matches!(
+            self,
+            Self::R2
+                | Self::Auc
+                | Self::Aucpr
+                | Self::Accuracy
+                | Self::BalancedAccuracy
+                | Self::F1
+                | Self::F1Macro
+                | Self::PrecisionMacro
+                | Self::RecallMacro
+        )
+    }
+
+    /// What the metric needs of the objective, when it does not go with it.
+    pub fn mismatch(self, objective: &Objective) -> Option<&'static str> {
+        match self {
+            Self::Merror | Self::Mlogloss if !objective.is_multiclass() => {
+                Some("it needs a multi-class objective (multi:softmax or multi:softprob)")
+            }
+            Self::Merror
+            | Self::Mlogloss
+            | Self::Accuracy
+            | Self::BalancedAccuracy
+            | Self::F1Macro
+            | Self::PrecisionMacro
+            | Self::RecallMacro => None,
+            _ if objective.is_multiclass() => Some("it cannot measure a multi-class objective"),
+            _ => None,
+        }
+    }
+
+    pub fn evaluate(self, scored: &Scored<'_>) -> f64 {
+        match self {
+            Self::Auc => auc(scored),
+            Self::Aucpr => aucpr(scored),
+            Self::R2 => r2(scored),
+            Self::Rmse => scored.mean(|p, y| (p - y) * (p - y)).sqrt(),
+            Self::Rmsle => scored.mean(|p, y| (p.ln_1p() - y.ln_1p()).powi(2)).sqrt(),
+            Self::Merror => {
+                scored.mean_rows(
+                    |row, label| {
+                        if objective::argmax(row) == label as usize { 0.0 } else { 1.0 }
+                    },
+                )
+            }
+            Self::Mlogloss => scored.mean_rows(|row, label| {
+                -f64::from(row.get(label as usize).copied().unwrap_or(0.0)).max(1e-16).ln()
+            }),
+            Self::Accuracy
+            | Self::BalancedAccuracy
+            | Self::F1
+            | Self::F1Macro
+            | Self::PrecisionMacro
+            | Self::RecallMacro => self.of_classes(&Classes::count(scored)),
+            _ => scored.mean(|p, y| self.loss(p, y, scored.objective)),
+        }
+    }
+
+    /// A row's loss, for those metrics that are the mean of it.
+    fn loss(self, p: f64, y: f64, objective: &Objective) -> f64 {
+        match self {
+            Self::Mse => (p - y) * (p - y),
+            Self::Mae => (p - y).abs(),
+            Self::Mape => ((p - y) / y).abs(),
+            Self::Mphe => (1.0 + (p - y).powi(2)).sqrt() - 1.0,
+            Self::Logloss => {
+                let least = 1e-16_f64;
+                -(y * p.max(least).ln() + (1.0 - y) * (1.0 - p).max(least).ln())
+            }
+            Self::Error(threshold) => {
+                if p > f64::from(threshold) {
+                    1.0 - y
+                } else {
+                    y
+                }
+            }
+            Self::PoissonNloglik => {
+                let p = p.max(1e-16);
+                ln_gamma(y + 1.0) + p - p.ln() * y
+            }
+            Self::GammaNloglik => y / p.max(1e-6) + p.max(1e-6).ln(),
+            Self::GammaDeviance => {
+                let (p, y) = (p + 1e-6, y + 1e-6);
+                2.0 * ((p / y).ln() + y / p - 1.0)
+            }
+            Self::TweedieNloglik => {
+                let rho = f64::from(objective.tweedie_variance_power);
+                let log = p.max(1e-16).ln();
+                ((2.0 - rho) * log).exp() / (2.0 - rho)
+                    - y * ((1.0 - rho) * log).exp() / (1.0 - rho)
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    fn of_classes(self, classes: &Classes) -> f64 {
+        match self {
+            Self::Accuracy => classes.right / classes.rows,
+            Self::BalancedAccuracy => classes.mean_present(|class| class.hits / class.actual),
+            Self::F1 => classes.by_label.get(&1).map_or(0.0, Class::f1),
+            Self::F1Macro => classes.mean(Class::f1),
+            Self::PrecisionMacro => classes.mean(|class| ratio(class.hits, class.predicted)),
+            _ => classes.mean(|class| ratio(class.hits, class.actual)),
+        }
+    }
+}
+
+impl Scored<'_> {
+    fn weight(&self, row: usize) -> f64 {
+        f64::from(self.weights.get(row).copied().unwrap_or(1.0))
+    }
+
+    /// One row's values as metrics read them: probabilities of `multi:*`, predictions otherwise.
+    fn read(&self, row: usize, values: &mut [f32]) {
+        for (group, value) in values.iter_mut().enumerate() {
+            *value = self.margins[group * self.labels.len() + row];
+        }
+        let mut objective = *self.objective;
+        if objective.is_multiclass() {
+            objective.kind = Kind::Softprob;
+        }
+        objective.transform(values);
+    }
+
+    fn mean_rows(&self, loss: impl Fn(&[f32], f32) -> f64) -> f64 {
+        let mut values = vec![0.0; self.objective.groups()];
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (row, &label) in self.labels.iter().enumerate() {
+            self.read(row, &mut values);
+            sum += self.weight(row) * loss(&values, label);
+            total += self.weight(row);
+        }
+        sum / total
+    }
+
+    fn mean(&self, loss: impl Fn(f64, f64) -> f64) -> f64 {
+        self.mean_rows(|row, label| loss(f64::from(row[0]), f64::from(label)))
+    }
+
+    /// Prediction, label and weight of all rows, highest prediction first.
+    fn ranked(&self) -> Vec<(f32, f64, f64)> {
+        let mut value = [0.0];
+        let mut rows: Vec<_> = (0..self.labels.len())
+            .map(|row| {
+                self.read(row, &mut value);
+                (value[0], f64::from(self.labels[row]), self.weight(row))
+            })
+            .collect();
+        rows.sort_by(|a, b| b.0.total_cmp(&a.0));
+        rows
+    }
+
+    /// Walks down the ranking: calls `step` with false and true positives before and after each
+    /// group of equal predictions; answers all false and true positives.
+    fn walk(&self, mut step: impl FnMut([f64; 2], [f64; 2])) -> [f64; 2] {
+        let ranked = self.ranked();
+        let mut now = [0.0; 2];
+        for equal in ranked.chunk_by(|a, b| a.0 == b.0) {
+            let before = now;
+            for (_, label, weight) in equal {
+                now[0] += (1.0 - label) * weight;
+                now[1] += label * weight;
+            }
+            step(before, now);
+        }
+        now
+    }
+}
+
+fn auc(scored: &Scored<'_>) -> f64 {
+    let mut area = 0.0;
+    let [negative, positive] = scored.walk(|before, now| {
+        area += (now[0] - before[0]) * (now[1] + before[1]) / 2.0;
+    });
+    area / (negative * positive)
+}
+
+/// The area under precision over recall, between points interpolated as XGBoost interpolates them.
+fn aucpr(scored: &Scored<'_>) -> f64 {
+    let positive = scored.walk(|_, _| ())[1];
+    let mut area = 0.0;
+    scored.walk(|[fp_before, tp_before], [fp, tp]| {
+        let (recall_before, recall) = (tp_before / positive, tp / positive);
+        let (a, b) = if tp == tp_before {
+            (1.0, 0.0)
+        } else {
+            let slope = (fp - fp_before) / (tp - tp_before);
+            (1.0 + slope, (fp_before - slope * tp_before) / positive)
+        };
+        area += if b == 0.0 {
+            (recall - recall_before) / a
+        } else {
+            let logs = (a * recall + b).ln() - (a * recall_before + b).ln();
+            (recall - recall_before - b / a * logs) / a
+        };
+    });
+    area
+}
+
+fn r2(scored: &Scored<'_>) -> f64 {
+    let mean = scored.mean(|_, y| y);
+    1.0 - scored.mean(|p, y| (p - y) * (p - y)) / scored.mean(|_, y| (y - mean) * (y - mean))
+}
+
+fn ratio(part: f64, whole: f64) -> f64 {
+    if whole == 0.0 { 0.0 } else { part / whole }
+}
+
+/// The natural logarithm of the gamma function (Lanczos).
+fn ln_gamma(x: f64) -> f64 {
+    const COEFFICIENTS: [f64; 6] = [
+        76.180_091_729_471_46,
+        -86.505_320_329_416_77,
+        24.014_098_240_830_91,
+        -1.231_739_572_450_155,
+        0.001_208_650_973_866_179,
+        -0.000_005_395_239_384_953,
+    ];
+    let mut series = 1.000_000_000_190_015;
+    for (step, coefficient) in COEFFICIENTS.iter().enumerate() {
+        series += coefficient / (x + 1.0 + step as f64);
+    }
+    let base = x + 5.5;
+    (x + 0.5) * base.ln() - base + (2.506_628_274_631_000_5 * series / x).ln()
+}
+
+/// How often each class was right, guessed and met.
+struct Classes {
+    by_label: BTreeMap<u32, Class>,
+    right: f64,
+    rows: f64,
+}
+
+#[derive(Default)]
+struct Class {
+    hits: f64,
+    predicted: f64,
+    actual: f64,
+}
+
+impl Class {
+    fn f1(&self) -> f64 {
+        ratio(2.0 * self.hits, self.predicted + self.actual)
+    }
+}
+
+impl Classes {
+    fn count(scored: &Scored<'_>) -> Self {
+        let mut classes = Self { by_label: BTreeMap::new(), right: 0.0, rows: 0.0 };
+        let mut values = vec![0.0; scored.objective.groups()];
+        let threshold = if scored.objective.kind == Kind::LogitRaw { 0.0 } else { 0.5 };
+        for (row, &label) in scored.labels.iter().enumerate() {
+            scored.read(row, &mut values);
+            let guess = if scored.objective.is_multiclass() {
+                objective::argmax(&values) as u32
+            } else {
+                u32::from(values[0] > threshold)
+            };
+            let label = label as u32;
+            classes.by_label.entry(guess).or_default().predicted += 1.0;
+            classes.by_label.entry(label).or_default().actual += 1.0;
+            if guess == label {
+                classes.by_label.entry(label).or_default().hits += 1.0;
+                classes.right += 1.0;
+            }
+            classes.rows += 1.0;
+        }
+        classes
+    }
+
+    fn mean(&self, of: impl Fn(&Class) -> f64) -> f64 {
+        self.by_label.values().map(of).sum::<f64>() / self.by_label.len() as f64
+    }
+
+    fn mean_present(&self, of: impl Fn(&Class) -> f64) -> f64 {
+        let present: Vec<f64> =
+            self.by_label.values().filter(|class| class.actual > 0.0).map(of).collect();
+        present.iter().sum::<f64>() / present.len() as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn binary(metric: &str, margins: &[f32], labels: &[f32], weights: &[f32]) -> f64 {
+        let objective = Objective::new(Kind::SquaredError);
+        let scored = Scored { objective: &objective, margins, labels, weights };
+        Metric::named(metric).unwrap().evaluate(&scored)
+    }
+
+    #[rstest]
+    #[case("rmse", 0.353_553)]
+    #[case("mse", 0.125)]
+    #[case("mae", 0.3)]
+    #[case("logloss", 0.375_206)]
+    #[case("error", 0.25)]
+    #[case("error@0.3", 0.0)]
+    #[case("auc", 1.0)]
+    #[case("aucpr", 1.0)]
+    #[case("r2", 0.5)]
+    #[case("accuracy", 0.75)]
+    #[case("balanced_accuracy", 0.75)]
+    #[case("f1_binary", 0.666_667)]
+    fn values_are_those_worked_out_by_hand(#[case] metric: &str, #[case] expected: f64) {
+        // Squares 0.01, 0.01, 0.36 and 0.12: the mean is 0.125.
+        let fourth = 1.0 - 0.12_f32.sqrt();
+        let margins = [0.1, 0.1, 0.4, fourth];
+        let value = binary(metric, &margins, &[0.0, 0.0, 1.0, 1.0], &[]);
+        let expected = match metric {
+            "mae" => (0.1 + 0.1 + 0.6 + 0.12_f64.sqrt()) / 4.0,
+            "logloss" => -(2.0 * 0.9_f64.ln() + 0.4_f64.ln() + f64::from(fourth).ln()) / 4.0,
+            _ => expected,
+        };
+        assert!((value - expected).abs() < 1e-5, "{metric}: {value} is not {expected}");
+    }
+
+    #[test]
+    fn a_weight_counts_a_row_that_often() {
+        let weighted = binary("auc", &[0.1, 0.6, 0.5], &[0.0, 0.0, 1.0], &[1.0, 2.0, 1.0]);
+        let repeated = binary("auc", &[0.1, 0.6, 0.6, 0.5], &[0.0, 0.0, 0.0, 1.0], &[]);
+        assert_eq!(weighted, repeated);
+        assert!((weighted - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn equal_predictions_say_nothing_of_the_order() {
+        assert_eq!(binary("auc", &[0.5; 4], &[0.0, 1.0, 0.0, 1.0], &[]), 0.5);
+    }
+
+    #[test]
+    fn classes_are_measured_by_their_probabilities() {
+        let objective = Objective { num_class: 2, ..Objective::new(Kind::Softmax) };
+        let scored = Scored {
+            objective: &objective,
+            margins: &[1.0, 0.0, 0.0, 1.0],
+            labels: &[0.0, 0.0],
+            weights: &[],
+        };
+        assert_eq!(Metric::Merror.evaluate(&scored), 0.5);
+        let p = 1.0_f64.exp() / (1.0 + 1.0_f64.exp());
+        let expected = -(p.ln() + (1.0 - p).ln()) / 2.0;
+        assert!((Metric::Mlogloss.evaluate(&scored) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn metrics_that_do_not_go_with_an_objective_say_why() {
+        let classes = Objective { num_class: 3, ..Objective::new(Kind::Softmax) };
+        assert!(Metric::Rmse.mismatch(&classes).is_some());
+        assert!(Metric::Mlogloss.mismatch(&Objective::new(Kind::SquaredError)).is_some());
+        assert!(Metric::Accuracy.mismatch(&classes).is_none());
+        assert_eq!(Metric::named("ndcg"), None);
+    }
+}
