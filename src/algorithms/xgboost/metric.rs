@@ -28,7 +28,9 @@ pub enum Metric {
     BalancedAccuracy,
     F1,
     F1Macro,
+    Precision,
     PrecisionMacro,
+    Recall,
     RecallMacro,
 }
 
@@ -55,10 +57,13 @@ const NAMES: &[(&str, Metric)] = &[
     ("f1", Metric::F1Macro),
     ("f1_macro", Metric::F1Macro),
     ("f1_binary", Metric::F1),
-    ("precision", Metric::PrecisionMacro),
+    ("precision", Metric::Precision),
     ("precision_macro", Metric::PrecisionMacro),
-    ("recall", Metric::RecallMacro),
+    // Of rows with one label each, all micro averages are the accuracy.
+    ("precision_micro", Metric::Accuracy),
+    ("recall", Metric::Recall),
     ("recall_macro", Metric::RecallMacro),
+    ("recall_micro", Metric::Accuracy),
 ];
 
 /// The predictions of a data set with what they are measured against.
@@ -90,7 +95,28 @@ impl Metric {
                 | Self::BalancedAccuracy
                 | Self::F1
                 | Self::F1Macro
+                | Self::Precision
                 | Self::PrecisionMacro
+                | Self::Recall
+                | Self::RecallMacro
+        )
+    }
+
+    /// Whether it is the SageMaker container's own rather than the library's.
+    pub fn is_custom(self) -> bool {
+        matches!(self, Self::Mse | Self::R2) || self.is_of_classes()
+    }
+
+    fn is_of_classes(self) -> bool {
+        matches!(
+            self,
+            Self::Accuracy
+                | Self::BalancedAccuracy
+                | Self::F1
+                | Self::F1Macro
+                | Self::Precision
+                | Self::PrecisionMacro
+                | Self::Recall
                 | Self::RecallMacro
         )
     }
@@ -101,13 +127,11 @@ impl Metric {
             Self::Merror | Self::Mlogloss if !objective.is_multiclass() => {
                 Some("it needs a multi-class objective (multi:softmax or multi:softprob)")
             }
-            Self::Merror
-            | Self::Mlogloss
-            | Self::Accuracy
-            | Self::BalancedAccuracy
-            | Self::F1Macro
-            | Self::PrecisionMacro
-            | Self::RecallMacro => None,
+            Self::F1 | Self::Precision | Self::Recall if objective.is_multiclass() => {
+                Some("Target is multiclass but average='binary'")
+            }
+            Self::Merror | Self::Mlogloss => None,
+            _ if self.is_of_classes() => None,
             _ if objective.is_multiclass() => Some("it cannot measure a multi-class objective"),
             _ => None,
         }
@@ -130,12 +154,7 @@ impl Metric {
             Self::Mlogloss => scored.mean_rows(|row, label| {
                 -f64::from(row.get(label as usize).copied().unwrap_or(0.0)).max(1e-16).ln()
             }),
-            Self::Accuracy
-            | Self::BalancedAccuracy
-            | Self::F1
-            | Self::F1Macro
-            | Self::PrecisionMacro
-            | Self::RecallMacro => self.of_classes(&Classes::count(scored)),
+            _ if self.is_of_classes() => self.of_classes(&Classes::count(scored)),
             _ => scored.mean(|p, y| self.loss(p, y, scored.objective)),
         }
     }
@@ -181,10 +200,12 @@ impl Metric {
         match self {
             Self::Accuracy => classes.right / classes.rows,
             Self::BalancedAccuracy => classes.mean_present(|class| class.hits / class.actual),
-            Self::F1 => classes.by_label.get(&1).map_or(0.0, Class::f1),
+            Self::F1 => classes.of_positive(Class::f1),
             Self::F1Macro => classes.mean(Class::f1),
-            Self::PrecisionMacro => classes.mean(|class| ratio(class.hits, class.predicted)),
-            _ => classes.mean(|class| ratio(class.hits, class.actual)),
+            Self::Precision => classes.of_positive(Class::precision),
+            Self::PrecisionMacro => classes.mean(Class::precision),
+            Self::Recall => classes.of_positive(Class::recall),
+            _ => classes.mean(Class::recall),
         }
     }
 }
@@ -326,6 +347,14 @@ impl Class {
     fn f1(&self) -> f64 {
         ratio(2.0 * self.hits, self.predicted + self.actual)
     }
+
+    fn precision(&self) -> f64 {
+        ratio(self.hits, self.predicted)
+    }
+
+    fn recall(&self) -> f64 {
+        ratio(self.hits, self.actual)
+    }
 }
 
 impl Classes {
@@ -350,6 +379,10 @@ impl Classes {
             classes.rows += 1.0;
         }
         classes
+    }
+
+    fn of_positive(&self, of: impl Fn(&Class) -> f64) -> f64 {
+        self.by_label.get(&1).map_or(0.0, of)
     }
 
     fn mean(&self, of: impl Fn(&Class) -> f64) -> f64 {
