@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod endpoint_config;
 pub mod error;
 pub mod family;
+mod iam;
 pub mod listing;
 pub mod model;
 pub mod model_package;
@@ -42,6 +43,7 @@ pub struct Region {
     options: RegionOptions,
     store: Store,
     plane: Arc<Plane>,
+    sessions: sts::Sessions,
     tasks: Tasks,
 }
 

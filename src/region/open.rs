@@ -1,6 +1,6 @@
 //! From a workspace's folder to a running region, back to an empty one, and to the end.
 
-use super::{Region, tasks::Tasks};
+use super::{Region, iam, sts::Sessions, tasks::Tasks};
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::Clock;
@@ -44,13 +44,23 @@ impl Region {
     pub async fn open(options: RegionOptions) -> Result<Arc<Self>, OpenError> {
         let store = Store::open(&options.dir, Arc::clone(&options.clock), options.durability)?;
         let plane = Arc::new(Plane::new(options.place.clone(), options.seed));
-        let region = Arc::new(Self { options, store, plane, tasks: Tasks::new() });
+        let region = Arc::new(Self {
+            options,
+            store,
+            plane,
+            sessions: Sessions::default(),
+            tasks: Tasks::new(),
+        });
         region.start().await?;
         Ok(region)
     }
 
     /// Puts in place what every region has and starts the reconcilers.
     async fn start(self: &Arc<Self>) -> Result<(), OpenError> {
+        let place = self.place().clone();
+        let ready = self.store.write(move |change| iam::ensure_owner_role(change, &place));
+        ready.await?;
+        self.sessions.load(&self.store, self.now())?;
         Ok(())
     }
 
