@@ -9,6 +9,8 @@ pub mod container;
 pub mod data;
 mod failure;
 mod input;
+pub mod linear_learner;
+pub mod metrics;
 mod registry;
 pub mod xgboost;
 

@@ -2,7 +2,8 @@
 
 use super::Algorithm;
 
-static ALGORITHMS: &[&dyn Algorithm] = &[&super::xgboost::Xgboost];
+static ALGORITHMS: &[&dyn Algorithm] =
+    &[&super::linear_learner::LinearLearner, &super::xgboost::Xgboost];
 
 /// The algorithm of this name, or `None` when it is not built in.
 pub fn find(name: &str) -> Option<&'static dyn Algorithm> {
