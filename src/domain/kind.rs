@@ -9,3 +9,5 @@ pub const ENDPOINT_CONFIG: &str = "endpoint-config";
 pub const ENDPOINT: &str = "endpoint";
 pub const TRAINING_JOB: &str = "training-job";
 pub const ROLE: &str = "role";
+/// Not AWS's: what deleted resources have cost.
+pub const LEDGER: &str = "sagebrush-ledger";

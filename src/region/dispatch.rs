@@ -2,7 +2,10 @@
 //! worth. What stands in no row is not simulated, and says so when called.
 
 use super::{Refusal, Region};
-use super::{endpoint_config, iam, model, model_package, model_package_group, sts, tag};
+use super::{
+    endpoint, endpoint_config, iam, model, model_package, model_package_group, sts, tag,
+    training_job,
+};
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -137,6 +140,8 @@ pub fn table() -> &'static Table {
         model_package_group::rows(&mut table);
         model_package::rows(&mut table);
         endpoint_config::rows(&mut table);
+        endpoint::rows(&mut table);
+        training_job::rows(&mut table);
         sts::rows(&mut table);
         iam::rows(&mut table);
         table

@@ -5,20 +5,29 @@
 //! reads the few members that its rules need and keeps the caller's document whole, so that
 //! Describe gives back all that was sent without a line of code per member.
 
+mod admission;
+pub mod billing;
 pub mod dispatch;
+pub mod endpoint;
 pub mod endpoint_config;
 pub mod error;
 pub mod family;
 mod iam;
 pub mod listing;
+mod log_sink;
 pub mod model;
 pub mod model_package;
 pub mod model_package_group;
+mod objects;
 mod open;
 pub mod sts;
 pub mod tag;
 mod tasks;
+#[cfg(test)]
+mod testing;
+pub mod training_job;
 mod view;
+mod work;
 
 pub use dispatch::{Answer, Behaviour, Call, Caller, Route};
 pub use error::Refusal;

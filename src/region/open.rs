@@ -1,6 +1,6 @@
 //! From a workspace's folder to a running region, back to an empty one, and to the end.
 
-use super::{Region, iam, sts::Sessions, tasks::Tasks};
+use super::{Region, endpoint, iam, sts::Sessions, tasks::Tasks, training_job, work};
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::Clock;
@@ -61,6 +61,10 @@ impl Region {
         let ready = self.store.write(move |change| iam::ensure_owner_role(change, &place));
         ready.await?;
         self.sessions.load(&self.store, self.now())?;
+        work::begin(self)?;
+        self.spawn(work::beat(Arc::clone(self)));
+        self.spawn(training_job::reconcile(Arc::clone(self)));
+        self.spawn(endpoint::reconcile(Arc::clone(self)));
         Ok(())
     }
 

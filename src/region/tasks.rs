@@ -42,6 +42,14 @@ impl Tasks {
         }
     }
 
+    /// Drops every task where it is, as the end of the process would.
+    #[cfg(test)]
+    pub(super) async fn abort(&self) {
+        let mut running =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
+        running.shutdown().await;
+    }
+
     /// Lets tasks be spawned afresh after [`Tasks::stop`].
     pub(super) fn restart(&self) {
         self.stop.send_replace(false);

@@ -1,0 +1,345 @@
+//! One endpoint's task: makes its instances what the row asks for.
+//!
+//! It reads the row, does what its status calls for, and waits for the next thing to happen: a poke
+//! (the row changed), a report of one of its instances, a rest that is over, the region's end. A
+//! deployment is walked step by step, and while it waits the serving fleet is looked after all the
+//! same. Nothing lives here alone: after a crash the next region's task starts from the row.
+
+use super::instance::{self, Launch, News, Order, Report};
+use super::machine::Status;
+use super::reconciler::Hall;
+use super::record::{self, Fleet, Record, Variant};
+use crate::engine::Address;
+use crate::serving::{EndpointTable, InstanceTarget, Retired, Routing, VariantTable};
+use crate::store::StoreError;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinSet;
+
+/// How long requests in flight may hold up the end of an instance: longer than any of them may take.
+const DRAIN: Duration = Duration::from_secs(8 * 60 + 10);
+/// How long a variant rests at most before a lost instance is replaced once more.
+const LONGEST_REST: Duration = Duration::from_secs(30);
+/// The first such rest; it doubles with each further loss. The first loss is replaced at once.
+const FIRST_REST: Duration = Duration::from_millis(500);
+/// How long to wait after the store has failed.
+const AFTER_FAULT: Duration = Duration::from_secs(1);
+
+/// An instance as its endpoint knows it. Dropping it stops it.
+pub(super) struct Member {
+    pub id: String,
+    pub fleet: u64,
+    pub variant: String,
+    /// Where it listens, once it is healthy.
+    pub addresses: Option<Vec<Address>>,
+    /// Held, not used: an instance stops when this goes.
+    pub _order: watch::Sender<Order>,
+}
+
+pub(super) struct Actor {
+    pub hall: Arc<Hall>,
+    pub name: String,
+    pub poke: Arc<Notify>,
+    pub leaving: watch::Receiver<bool>,
+    pub members: Vec<Member>,
+    pub reports: mpsc::UnboundedReceiver<Report>,
+    pub reporter: mpsc::UnboundedSender<Report>,
+    /// The fleet that serves, and its number among this task's fleets.
+    pub serving: Option<(u64, Fleet)>,
+    pub fleets: u64,
+    /// Losses in a row, by variant of the serving fleet.
+    pub losses: HashMap<String, u32>,
+    pub resting: HashSet<String>,
+    pub rests: JoinSet<String>,
+    pub instances: JoinSet<()>,
+    pub published: Option<EndpointTable>,
+}
+
+/// What woke the task.
+pub(super) enum Woken {
+    Poked,
+    Report(Report),
+    Rested(String),
+    Leaving,
+}
+
+impl Actor {
+    pub fn new(hall: Arc<Hall>, name: String, poke: Arc<Notify>) -> Self {
+        let (reporter, reports) = mpsc::unbounded_channel();
+        Self {
+            leaving: hall.region.stopping(),
+            hall,
+            name,
+            poke,
+            members: Vec::new(),
+            reports,
+            reporter,
+            serving: None,
+            fleets: 0,
+            losses: HashMap::new(),
+            resting: HashSet::new(),
+            rests: JoinSet::new(),
+            instances: JoinSet::new(),
+            published: None,
+        }
+    }
+
+    pub async fn run(mut self) {
+        while !*self.leaving.borrow() {
+            match self.step().await {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(fault) => {
+                    tracing::error!(%fault, endpoint = self.name, "an endpoint's step failed");
+                    tokio::time::sleep(AFTER_FAULT).await;
+                }
+            }
+        }
+        if *self.leaving.borrow() {
+            self.hall.region.plane().withdraw(&self.name);
+        }
+        self.stop_all().await;
+        self.hall.leave(&self.name);
+    }
+
+    /// Does what the row's status calls for; false once the endpoint is gone.
+    async fn step(&mut self) -> Result<bool, StoreError> {
+        let Some(record) = record::load(&self.hall.region, &self.name)? else {
+            self.withdraw().await;
+            return Ok(false);
+        };
+        match record.status {
+            Status::Creating => self.create(record).await?,
+            Status::InService | Status::OutOfService => self.serve(record).await,
+            Status::Updating => match record.private.pending.clone() {
+                Some(pending) => self.deploy(record, pending).await?,
+                None => self.scale(record).await?,
+            },
+            Status::RollingBack => self.rolled_back(record).await?,
+            Status::Deleting => return self.delete().await.map(|()| false),
+            Status::Failed | Status::UpdateRollbackFailed => {
+                self.stop_all().await;
+                self.woken().await;
+            }
+        }
+        Ok(true)
+    }
+
+    pub async fn woken(&mut self) -> Woken {
+        tokio::select! {
+            biased;
+            _ = self.leaving.wait_for(|leaving| *leaving) => Woken::Leaving,
+            Some(report) = self.reports.recv() => Woken::Report(report),
+            Some(Ok(variant)) = self.rests.join_next() => Woken::Rested(variant),
+            Some(_) = self.instances.join_next() => Woken::Rested(String::new()),
+            () = self.poke.notified() => Woken::Poked,
+        }
+    }
+
+    pub async fn change(
+        &self,
+        edit: impl FnOnce(&mut Record) -> bool + Send + 'static,
+    ) -> Result<Option<Record>, StoreError> {
+        record::change(&self.hall.region, &self.name, edit).await
+    }
+
+    // What serves.
+
+    /// In service: keeps every variant at its count, and waits for whatever happens next.
+    async fn serve(&mut self, record: Record) {
+        self.take_up(record);
+        self.fill();
+        self.publish_serving();
+        let woken = self.woken().await;
+        self.hear(woken);
+    }
+
+    /// Makes the row's fleet the serving one, when this task has none yet (after a restart).
+    pub fn take_up(&mut self, record: Record) {
+        if self.serving.is_none()
+            && let Some(fleet) = record.private.fleet
+        {
+            self.fleets += 1;
+            self.serving = Some((self.fleets, fleet));
+        }
+    }
+
+    /// Starts what the serving fleet lacks, save for variants that rest after a loss.
+    pub fn fill(&mut self) {
+        let Some((number, fleet)) = self.serving.take() else { return };
+        for variant in &fleet.variants {
+            if !self.resting.contains(&variant.name) {
+                self.launch_up_to(number, variant, variant.desired_count);
+            }
+        }
+        self.serving = Some((number, fleet));
+    }
+
+    pub fn count(&self, number: u64, variant: &str) -> u32 {
+        let members = self.members.iter();
+        let own = members.filter(|member| member.fleet == number && member.variant == variant);
+        u32::try_from(own.count()).unwrap_or(u32::MAX)
+    }
+
+    pub fn launch_up_to(&mut self, number: u64, variant: &Variant, count: u32) {
+        for _ in self.count(number, &variant.name)..count {
+            self.launch(number, variant);
+        }
+    }
+
+    fn launch(&mut self, fleet: u64, variant: &Variant) {
+        let id = format!("i-{}", &uuid::Uuid::new_v4().simple().to_string()[..17]);
+        let (order, orders) = watch::channel(Order::Serve);
+        let launch = Launch {
+            region: Arc::clone(&self.hall.region),
+            endpoint: self.name.clone(),
+            variant: variant.clone(),
+            id: id.clone(),
+            reports: self.reporter.clone(),
+            order: orders,
+            slots: Arc::clone(&self.hall.slots),
+        };
+        self.instances.spawn(launch.run());
+        let variant = variant.name.clone();
+        self.members.push(Member { id, fleet, variant, addresses: None, _order: order });
+    }
+
+    /// Takes in what a report says of the serving fleet. Reports of instances that were let go
+    /// meanwhile are nobody's.
+    pub fn hear(&mut self, woken: Woken) {
+        match woken {
+            Woken::Rested(variant) => {
+                self.resting.remove(&variant);
+            }
+            Woken::Report(Report { id, news }) => {
+                let Some(at) = self.members.iter().position(|member| member.id == id) else {
+                    return;
+                };
+                match news {
+                    News::Healthy(addresses) => {
+                        self.losses.remove(&self.members[at].variant);
+                        self.members[at].addresses = Some(addresses);
+                    }
+                    News::Silent(span) => tracing::warn!(
+                        endpoint = self.name,
+                        instance = id,
+                        seconds = span.as_secs(),
+                        "a container has not answered its first ping"
+                    ),
+                    News::Failed(why) | News::Gone(why) => self.lose(at, &why),
+                }
+            }
+            Woken::Poked | Woken::Leaving => {}
+        }
+    }
+
+    /// An instance of the serving fleet is gone; its successor starts at once the first time, later
+    /// after rests that grow.
+    fn lose(&mut self, at: usize, why: &str) {
+        let member = self.members.swap_remove(at);
+        tracing::warn!(
+            endpoint = self.name,
+            variant = member.variant,
+            instance = member.id,
+            why,
+            "an instance is gone and will be replaced"
+        );
+        let losses = self.losses.entry(member.variant.clone()).or_default();
+        *losses += 1;
+        if *losses > 1 {
+            let rest = FIRST_REST.saturating_mul(1 << (*losses - 2).min(16)).min(LONGEST_REST);
+            self.resting.insert(member.variant.clone());
+            self.rests.spawn(async move {
+                tokio::time::sleep(rest).await;
+                member.variant
+            });
+        }
+    }
+
+    // Publishing.
+
+    pub fn publish_serving(&mut self) {
+        let Some((number, fleet)) = self.serving.take() else { return };
+        let _ = self.publish(&[(number, &fleet, 1.0)]);
+        self.serving = Some((number, fleet));
+    }
+
+    /// Publishes these fleets with their shares of the traffic; `None` when that changes nothing.
+    pub fn publish(&mut self, fleets: &[(u64, &Fleet, f64)]) -> Option<Retired> {
+        let several = fleets.len() > 1;
+        let mut variants = Vec::new();
+        for (number, fleet, share) in fleets.iter().filter(|(_, _, share)| *share > 0.0) {
+            let sum: f64 = fleet.variants.iter().map(|each| each.desired_weight).sum();
+            let scale = if several && sum > 0.0 { share / sum } else { 1.0 };
+            for variant in &fleet.variants {
+                variants.push(self.table_of(*number, variant, variant.desired_weight * scale));
+            }
+        }
+        let table = EndpointTable { name: self.name.clone(), variants };
+        if self.published.as_ref() == Some(&table) {
+            return None;
+        }
+        self.published = Some(table.clone());
+        Some(self.hall.region.plane().publish(table))
+    }
+
+    fn table_of(&self, number: u64, variant: &Variant, weight: f64) -> VariantTable {
+        let place = self.hall.region.place();
+        let group = instance::log_group(&self.name);
+        let targets = self
+            .members
+            .iter()
+            .filter(|member| member.fleet == number && member.variant == variant.name)
+            .filter_map(|member| {
+                let address = member.addresses.as_ref()?.first()?.clone();
+                let stream = instance::log_stream(variant, &member.id, 0);
+                Some(InstanceTarget {
+                    id: member.id.clone(),
+                    address,
+                    log_stream_arn: place.log_stream(&group, &stream),
+                })
+            })
+            .collect();
+        let mut table = VariantTable::new(&variant.name, weight, targets);
+        if variant.least_outstanding {
+            table.routing = Routing::LeastOutstanding;
+        }
+        table
+    }
+
+    /// Takes these members out of service: they finish what they have in flight, then they end.
+    pub fn let_go(&mut self, which: impl Fn(&Member) -> bool, fleets: &[(u64, &Fleet, f64)]) {
+        let (members, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.members).into_iter().partition(which);
+        self.members = kept;
+        let retired = self.publish(fleets);
+        if members.is_empty() {
+            return;
+        }
+        self.instances.spawn(async move {
+            if let Some(retired) = retired {
+                let _ = tokio::time::timeout(DRAIN, retired.drained()).await;
+            }
+            drop(members);
+        });
+    }
+
+    /// Takes the endpoint out of service at once and waits for what is in flight.
+    pub async fn withdraw(&mut self) {
+        let retired = self.hall.region.plane().withdraw(&self.name);
+        self.published = None;
+        tokio::select! {
+            _ = tokio::time::timeout(DRAIN, retired.drained()) => {}
+            _ = self.leaving.wait_for(|leaving| *leaving) => {}
+        }
+    }
+
+    /// Ends every instance and waits until they have ended.
+    pub async fn stop_all(&mut self) {
+        self.members.clear();
+        self.serving = None;
+        while self.instances.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,109 @@
+//! Gives every endpoint a task of its own and pokes it when its row changes.
+
+use super::super::Region;
+use super::actor::Actor;
+use crate::domain::kind;
+use crate::store::{Changed, Query, StoreError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+
+/// How often all rows are looked at, in case an event was missed.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// What the endpoints' tasks share.
+pub(super) struct Hall {
+    pub region: Arc<Region>,
+    /// How many instances may be starting at once; a start keeps about one core busy.
+    pub slots: Arc<Semaphore>,
+    /// By lower-cased name; the endpoints that have a task.
+    pokes: Mutex<HashMap<String, Arc<Notify>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps all endpoints as their rows ask for until the region stops.
+pub async fn reconcile(region: Arc<Region>) {
+    let mut events = region.store().subscribe();
+    let mut stopping = region.stopping();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let hall = Arc::new(Hall {
+        region,
+        slots: Arc::new(Semaphore::new((2 * cores).max(4))),
+        pokes: Mutex::default(),
+    });
+    let mut tasks = JoinSet::new();
+    hall.adopt_all(&mut tasks);
+    let mut round = tokio::time::interval_at(tokio::time::Instant::now() + ROUND, ROUND);
+    while !*stopping.borrow() {
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) if event.kind == kind::ENDPOINT => match event.change {
+                    Changed::Created | Changed::Updated => hall.adopt(&event.name, &mut tasks),
+                    Changed::Deleted => hall.poke(&event.name),
+                },
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => hall.adopt_all(&mut tasks),
+                Err(RecvError::Closed) => break,
+            },
+            Some(_) = tasks.join_next() => {}
+            _ = round.tick() => hall.adopt_all(&mut tasks),
+            _ = stopping.changed() => {}
+        }
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+impl Hall {
+    fn adopt_all(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
+        match self.names() {
+            Ok(names) => names.iter().for_each(|name| self.adopt(name, tasks)),
+            Err(fault) => tracing::error!(%fault, "cannot read the endpoints"),
+        }
+    }
+
+    fn names(&self) -> Result<Vec<String>, StoreError> {
+        self.region.store().read(|snapshot| {
+            let mut names = Vec::new();
+            let mut query = Query { kind: kind::ENDPOINT.into(), limit: 1000, ..Query::default() };
+            loop {
+                let page = snapshot.list(&query)?;
+                names.extend(page.rows.into_iter().map(|row| row.name));
+                match page.next {
+                    Some(next) => query.after = Some(next),
+                    None => return Ok(names),
+                }
+            }
+        })
+    }
+
+    /// Pokes the endpoint's task, or makes it one.
+    fn adopt(self: &Arc<Self>, name: &str, tasks: &mut JoinSet<()>) {
+        let key = name.to_lowercase();
+        let mut pokes = lock(&self.pokes);
+        if let Some(poke) = pokes.get(&key) {
+            poke.notify_one();
+            return;
+        }
+        let poke = Arc::new(Notify::new());
+        pokes.insert(key, Arc::clone(&poke));
+        tasks.spawn(Actor::new(Arc::clone(self), name.to_owned(), poke).run());
+    }
+
+    fn poke(&self, name: &str) {
+        if let Some(poke) = lock(&self.pokes).get(&name.to_lowercase()) {
+            poke.notify_one();
+        }
+    }
+
+    /// The endpoint is gone. True when nobody has made a new one of that name meanwhile, which its
+    /// task would have to look after.
+    pub fn leave(&self, name: &str) {
+        lock(&self.pokes).remove(&name.to_lowercase());
+    }
+}

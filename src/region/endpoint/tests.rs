@@ -1,0 +1,236 @@
+//! The reconciler against containers that are well, that end, that stay silent, that die later.
+
+use super::super::testing::Bench;
+use crate::domain::kind::ENDPOINT;
+use serde_json::{Value, json};
+
+async fn create(bench: &Bench, endpoint: &str, config: &str) {
+    let input = json!({"EndpointName": endpoint, "EndpointConfigName": config});
+    bench.call("CreateEndpoint", input).await.unwrap();
+}
+
+async fn update(bench: &Bench, config: &str, more: Value) -> Result<Value, String> {
+    let mut input = json!({"EndpointName": "e", "EndpointConfigName": config});
+    for (member, value) in more.as_object().unwrap() {
+        input[member] = value.clone();
+    }
+    bench.call("UpdateEndpoint", input).await.map_err(|error| error.message)
+}
+
+fn instances(bench: &Bench, endpoint: &str) -> Vec<usize> {
+    let endpoint = bench.region.plane().endpoint(endpoint).unwrap();
+    endpoint.table().variants.iter().map(|variant| variant.instances.len()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn healthy_instances_are_in_service() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({"InitialInstanceCount": 3})).await;
+    create(&bench, "e", "well").await;
+    let row = bench.until_status(ENDPOINT, "e", "InService").await;
+    let variant = &row.body["ProductionVariants"][0];
+    assert_eq!(variant["CurrentInstanceCount"], 3);
+    assert_eq!(variant["CurrentWeight"], 1.0);
+    assert!(variant.get("VariantStatus").is_none());
+    assert!(row.body.get("PendingDeploymentSummary").is_none());
+    assert_eq!(instances(&bench, "e"), [3]);
+    let again = json!({"EndpointName": "e", "EndpointConfigName": "well"});
+    let error = bench.call("CreateEndpoint", again).await.unwrap_err();
+    assert_eq!(
+        error.message,
+        "Cannot create already existing endpoint \
+         \"arn:aws:sagemaker:us-east-1:123456789012:endpoint/e\"."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_that_ends_fails_the_endpoint_with_its_last_words() {
+    let bench = Bench::new().await;
+    bench.config("ends", "fake/exits", json!({})).await;
+    create(&bench, "e", "ends").await;
+    let row = bench.until_status(ENDPOINT, "e", "Failed").await;
+    let reason = row.body["FailureReason"].as_str().unwrap();
+    assert!(reason.starts_with("The primary container for production variant main did not pass"));
+    assert!(reason.contains("code 3") && reason.contains("no such model"), "{reason}");
+    assert!(bench.region.plane().endpoint("e").is_none());
+    bench.config("well", "fake/healthy", json!({})).await;
+    let error = update(&bench, "well", json!({})).await.unwrap_err();
+    assert!(error.contains("can only be deleted"), "{error}");
+    bench.call("DeleteEndpoint", json!({"EndpointName": "e"})).await.unwrap();
+    bench.until_gone(ENDPOINT, "e").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_cannot_run_says_so() {
+    let bench = Bench::new().await;
+    bench.config("foreign", "fake/foreign", json!({})).await;
+    create(&bench, "e", "foreign").await;
+    let row = bench.until_status(ENDPOINT, "e", "Failed").await;
+    assert_eq!(row.body["FailureReason"], "fake/foreign does not run in this engine.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_container_is_called_out_and_fails_in_the_end() {
+    let bench = Bench::new().await;
+    let timeout = json!({"ContainerStartupHealthCheckTimeoutInSeconds": 6});
+    bench.config("silent", "fake/silent", timeout).await;
+    create(&bench, "e", "silent").await;
+    let row = bench
+        .until(ENDPOINT, "e", |row| {
+            let status = &row.body["ProductionVariants"][0]["VariantStatus"][0];
+            status["StatusMessage"].as_str().is_some_and(|said| said.contains("GET /ping for 5 s"))
+        })
+        .await;
+    assert_eq!(row.status, "Creating");
+    let error = bench.call("DeleteEndpoint", json!({"EndpointName": "e"})).await.unwrap_err();
+    assert!(error.message.starts_with("Cannot update in-progress endpoint"), "{error}");
+    let row = bench.until_status(ENDPOINT, "e", "Failed").await;
+    let reason = row.body["FailureReason"].as_str().unwrap();
+    assert!(reason.contains("did not pass the ping health check"), "{reason}");
+    assert_eq!(bench.engine.running("fake/silent"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_that_dies_is_replaced() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({"InitialInstanceCount": 2})).await;
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let before = bench.region.plane().endpoint("e").unwrap();
+    assert_eq!(bench.engine.crash("fake/healthy"), 2);
+    for _ in 0..1_000 {
+        let now = bench.region.plane().endpoint("e").unwrap();
+        let ids = |endpoint: &crate::serving::Endpoint| -> Vec<String> {
+            endpoint.table().variants[0].instances.iter().map(|each| each.id.clone()).collect()
+        };
+        let (old, new) = (ids(&before), ids(&now));
+        if new.len() == 2 && new.iter().all(|id| !old.contains(id)) {
+            assert_eq!(bench.row(ENDPOINT, "e").unwrap().status, "InService");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the instances were not replaced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_fleet_takes_over_from_the_old() {
+    let bench = Bench::new().await;
+    bench.config("old", "fake/healthy", json!({"InitialInstanceCount": 2})).await;
+    bench.config("new", "fake/newer", json!({"InitialVariantWeight": 0.5})).await;
+    create(&bench, "e", "old").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let canary = json!({"DeploymentConfig": {"BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "CANARY", "WaitIntervalInSeconds": 60,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 20}},
+        "TerminationWaitInSeconds": 10}}});
+    update(&bench, "new", canary.clone()).await.unwrap();
+    let error = update(&bench, "new", json!({})).await.unwrap_err();
+    assert!(error.starts_with("Cannot update in-progress endpoint"), "{error}");
+    bench
+        .until(ENDPOINT, "e", |row| {
+            let summary = &row.body["PendingDeploymentSummary"]["ProductionVariants"][0];
+            summary["VariantStatus"][0]["Status"] == "Baking"
+        })
+        .await;
+    let row = bench.until_status(ENDPOINT, "e", "InService").await;
+    assert_eq!(row.body["EndpointConfigName"], "new");
+    assert_eq!(row.body["LastDeploymentConfig"], canary["DeploymentConfig"]);
+    assert_eq!(row.body["ProductionVariants"][0]["CurrentWeight"], 0.5);
+    assert!(row.body.get("FailureReason").is_none());
+    assert_eq!(instances(&bench, "e"), [1]);
+    assert_eq!(bench.engine.running("fake/newer"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_new_fleet_fails_the_old_one_goes_on() {
+    let bench = Bench::new().await;
+    bench.config("old", "fake/healthy", json!({})).await;
+    bench.config("bad", "fake/exits", json!({})).await;
+    create(&bench, "e", "old").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    update(&bench, "bad", json!({})).await.unwrap();
+    let row = bench
+        .until(ENDPOINT, "e", |row| {
+            row.status == "InService" && row.body["FailureReason"].is_string()
+        })
+        .await;
+    assert_eq!(row.body["EndpointConfigName"], "old");
+    assert!(row.body.get("PendingDeploymentSummary").is_none());
+    assert_eq!(instances(&bench, "e"), [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weights_and_counts_change_in_place() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({})).await;
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    for (count, weight) in [(3, 0.25), (1, 4.0)] {
+        let wanted = json!({"EndpointName": "e", "DesiredWeightsAndCapacities": [
+            {"VariantName": "main", "DesiredInstanceCount": count, "DesiredWeight": weight}]});
+        bench.call("UpdateEndpointWeightsAndCapacities", wanted).await.unwrap();
+        let row = bench.until_status(ENDPOINT, "e", "InService").await;
+        let variant = &row.body["ProductionVariants"][0];
+        assert_eq!(variant["CurrentInstanceCount"], count);
+        assert_eq!(variant["CurrentWeight"], weight);
+        let endpoint = bench.region.plane().endpoint("e").unwrap();
+        assert_eq!(endpoint.table().variants[0].instances.len(), count as usize);
+        assert_eq!(endpoint.table().variants[0].weight, weight);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_endpoint_leaves_nothing_but_its_configuration() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({})).await;
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    bench.call("DeleteEndpoint", json!({"EndpointName": "e"})).await.unwrap();
+    bench.until_gone(ENDPOINT, "e").await;
+    assert_eq!(bench.engine.running("fake/healthy"), 0);
+    assert!(bench.region.plane().endpoint("e").is_none());
+    assert!(
+        bench.call("DescribeEndpointConfig", json!({"EndpointConfigName": "well"})).await.is_ok()
+    );
+    let error = bench.call("DescribeEndpoint", json!({"EndpointName": "e"})).await.unwrap_err();
+    assert_eq!(error.code, "ValidationException");
+    assert!(error.message.starts_with("Could not find endpoint \"arn:"), "{error}");
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_come_back_without_a_call() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({"InitialInstanceCount": 2})).await;
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let mut bench = bench.crash().await;
+    for end in 0..2 {
+        while bench.region.plane().endpoint("e").is_none_or(|endpoint| {
+            endpoint.table().variants.first().is_none_or(|variant| variant.instances.len() < 2)
+        }) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        assert_eq!(bench.row(ENDPOINT, "e").unwrap().status, "InService");
+        if end == 0 {
+            bench = bench.restart().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_survives_the_region_s_end() {
+    let bench = Bench::new().await;
+    bench.config("old", "fake/healthy", json!({})).await;
+    bench.config("new", "fake/newer", json!({})).await;
+    create(&bench, "e", "old").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let slow = json!({"DeploymentConfig": {"BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 600}}}});
+    update(&bench, "new", slow).await.unwrap();
+    let bench = bench.crash().await;
+    let row = bench.until_status(ENDPOINT, "e", "InService").await;
+    assert_eq!(row.body["EndpointConfigName"], "new");
+}

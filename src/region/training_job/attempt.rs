@@ -1,0 +1,561 @@
+//! One attempt at a training job: input laid out, containers run, artifacts carried back.
+
+use super::super::{log_sink::LogSink, objects};
+use super::machine::Secondary;
+use super::metrics::{Definitions, Gathered};
+use super::reconciler::{Job, sleep_for};
+use super::record::{self, Outcome, Record, Stop};
+use super::spec::{Checkpoints, Spec};
+use crate::domain::time::Timestamp;
+use crate::engine::archive::Caps;
+use crate::engine::opt_ml::{
+    self, CheckpointSync, Feeds, LayoutError, Objects, Training, TrainingEnvironment,
+};
+use crate::engine::{Container, ContainerSpec, EngineError, Exit, Mode};
+use crate::store::StoreError;
+use futures::StreamExt;
+use futures::future::{BoxFuture, join_all};
+use futures::stream::FuturesUnordered;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// The log group of all training jobs.
+const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
+/// From SIGTERM to SIGKILL when a job is stopped.
+const STOP_GRACE: Duration = Duration::from_secs(120);
+/// The same when the whole region stops: the job goes on from its checkpoints another time.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+/// How often new checkpoints are carried off.
+const BEAT: Duration = Duration::from_secs(3);
+
+/// How an attempt ended.
+pub(super) enum Ended {
+    /// The row says what is next.
+    Again,
+    RegionStops,
+}
+
+/// How long a spot job may still wait and run; `None` without a limit.
+pub(super) fn wait_left(record: &Record, spec: &Spec, now: Timestamp) -> Option<Duration> {
+    spec.max_wait.map(|limit| limit.saturating_sub(now.since(record.row.created)))
+}
+
+/// Runs the job's containers once, from the input to the point where the artifacts are to be
+/// carried off or the job has failed.
+pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended, StoreError> {
+    let downloads = !spec.channels.is_empty() || spec.checkpoints.is_some();
+    let began = job
+        .change(move |record| {
+            if downloads {
+                record.enter(Secondary::Downloading)?;
+            }
+            record.private.attempts += 1;
+            record.private.began = Some(record.now);
+            if record.row.body.get("TrainingStartTime").is_none() {
+                record.set("TrainingStartTime", record.now.to_document());
+            }
+            Ok(record.private.attempts)
+        })
+        .await?;
+    let Some(Ok(attempt)) = began else { return Ok(Ended::Again) };
+    let feeds = match lay_out(job, spec, attempt).await {
+        Ok(feeds) => feeds,
+        Err(error) => return fail(job, spec, layout_reason(&error)).await,
+    };
+    if !matches!(job.change(|record| record.enter(Secondary::Training)).await?, Some(Ok(()))) {
+        clear(job, attempt, spec.instances()).await;
+        return Ok(Ended::Again);
+    }
+    let definitions =
+        Definitions::compile(&spec.definitions).unwrap_or_else(|_| Definitions::none());
+    let gathered = Arc::new(Gathered::new(definitions));
+    let containers = match start(job, spec, attempt, &gathered).await {
+        Ok(containers) => containers,
+        Err(EngineError::Image(text)) => {
+            return fail(job, spec, format!("ClientError: {text}")).await;
+        }
+        Err(error) => return fail(job, spec, format!("InternalServerError: {error}")).await,
+    };
+    let mut watch = Watch::new(job, spec, attempt, containers);
+    let ended = watch.until_ended(record).await?;
+    drop(feeds);
+    watch.keep_checkpoints().await;
+    match ended {
+        All::Ended(exits) => conclude(job, spec, attempt, exits, &gathered).await,
+        All::RegionStops => {
+            let _ = job
+                .change(|record| {
+                    record.private.leave_instances(record.now);
+                    record.enter(Secondary::Interrupted)
+                })
+                .await?;
+            Ok(Ended::RegionStops)
+        }
+    }
+}
+
+/// Makes the containers' folders and fills them.
+async fn lay_out(job: &Job, spec: &Spec, attempt: u32) -> Result<Vec<Feeds>, LayoutError> {
+    let objects = objects::of(job.region());
+    let roots: Vec<PathBuf> =
+        (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
+    let spec = spec.clone();
+    blocking(move || {
+        roots
+            .iter()
+            .zip(0..)
+            .map(|(root, index)| lay_out_one(&objects, &spec, root, index))
+            .collect()
+    })
+    .await?
+}
+
+fn lay_out_one(
+    objects: &Arc<dyn Objects>,
+    spec: &Spec,
+    root: &Path,
+    index: u32,
+) -> Result<Feeds, LayoutError> {
+    std::fs::create_dir_all(root)
+        .map_err(|source| LayoutError::Io { path: root.to_owned(), source })?;
+    let training = Training {
+        root,
+        hyperparameters: &spec.hyperparameters,
+        channels: &spec.channels,
+        input_mode: &spec.input_mode,
+        host: &spec.host(index),
+        caps: Caps::default(),
+    };
+    let laid_out = opt_ml::training(objects, &training)?;
+    if let Some(Checkpoints { uri, local_path }) = &spec.checkpoints {
+        opt_ml::restore_checkpoints(&**objects, root, local_path, uri, Caps::default())?;
+    }
+    Ok(laid_out.feeds)
+}
+
+async fn start(
+    job: &Job,
+    spec: &Spec,
+    attempt: u32,
+    gathered: &Arc<Gathered>,
+) -> Result<Vec<Arc<dyn Container>>, EngineError> {
+    let region = job.region();
+    let epoch = region.now().as_millis() / 1000;
+    let starts = (0..spec.instances()).map(|index| async move {
+        let stream = format!("{}/algo-{}-{epoch}", spec.name, index + 1);
+        let tap = Arc::clone(gathered);
+        let output = LogSink::open(region, LOG_GROUP, &stream).await;
+        let environment = TrainingEnvironment {
+            job_name: &spec.name,
+            job_arn: &spec.arn,
+            region: &region.place().region,
+            hyperparameters: &spec.hyperparameters,
+            channels: &spec.channels,
+            host: &spec.host(index),
+            environment: &spec.environment,
+        }
+        .variables();
+        region
+            .engine()
+            .start(ContainerSpec {
+                id: job.container_id(attempt, index),
+                image: spec.image.clone(),
+                mode: Mode::Train,
+                root: job.root(attempt, index),
+                environment,
+                limits: spec.limits(region, index),
+                output: Arc::new(output.tapped(move |line, at| tap.line(line, at))),
+            })
+            .await
+    });
+    futures::future::try_join_all(starts).await
+}
+
+/// How the wait for an attempt's containers ended.
+enum All {
+    Ended(Vec<Exit>),
+    RegionStops,
+}
+
+/// An attempt's running containers.
+struct Watch<'a> {
+    job: &'a Job,
+    spec: &'a Spec,
+    containers: Vec<Arc<dyn Container>>,
+    roots: Vec<PathBuf>,
+    sync: CheckpointSync,
+}
+
+impl<'a> Watch<'a> {
+    fn new(
+        job: &'a Job,
+        spec: &'a Spec,
+        attempt: u32,
+        containers: Vec<Arc<dyn Container>>,
+    ) -> Self {
+        let roots = (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
+        Self { job, spec, containers, roots, sync: CheckpointSync::default() }
+    }
+
+    /// Waits until every container has ended, stopping them when the job is to stop, when its time
+    /// is up, or when one of them has failed.
+    async fn until_ended(&mut self, record: &Record) -> Result<All, StoreError> {
+        let mut exits: FuturesUnordered<_> = self
+            .containers
+            .iter()
+            .enumerate()
+            .map(|(index, each)| ended(index, each.exit()))
+            .collect();
+        let mut ends: Vec<Option<Exit>> = vec![None; self.containers.len()];
+        let mut stop: Option<BoxFuture<'static, ()>> = None;
+        let mut stopping = self.job.region().stopping();
+        let now = self.job.region().now();
+        let ran = Duration::from_millis(record.private.ran_ms);
+        let runtime = sleep_for(Some(self.spec.max_runtime.saturating_sub(ran)));
+        let wait = sleep_for(wait_left(record, self.spec, now));
+        tokio::pin!(runtime, wait);
+        let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + BEAT, BEAT);
+        loop {
+            tokio::select! {
+                Some((index, exit)) = exits.next() => {
+                    let failed = exit.code != Some(0);
+                    ends[index] = Some(exit);
+                    if exits.is_empty() {
+                        return Ok(All::Ended(ends.into_iter().flatten().collect()));
+                    }
+                    if failed && stop.is_none() {
+                        stop = Some(self.stop(STOP_GRACE));
+                    }
+                }
+                () = self.job.poke.notified() => {
+                    if stop.is_none() && self.is_to_stop()? {
+                        stop = Some(self.stop(STOP_GRACE));
+                    }
+                }
+                () = &mut runtime, if stop.is_none() => {
+                    self.time_is_up(Stop::MaxRuntime).await?;
+                    stop = Some(self.stop(STOP_GRACE));
+                }
+                () = &mut wait, if stop.is_none() => {
+                    self.time_is_up(Stop::MaxWait).await?;
+                    stop = Some(self.stop(STOP_GRACE));
+                }
+                () = async { if let Some(stop) = stop.as_mut() { stop.await } },
+                    if stop.is_some() && !exits.is_empty() => {
+                    stop = Some(Box::pin(std::future::pending()));
+                }
+                _ = beat.tick() => self.keep_checkpoints().await,
+                _ = stopping.changed() => {
+                    self.stop(SHUTDOWN_GRACE).await;
+                    return Ok(All::RegionStops);
+                }
+            }
+        }
+    }
+
+    fn stop(&self, grace: Duration) -> BoxFuture<'static, ()> {
+        let containers = self.containers.clone();
+        Box::pin(async move {
+            join_all(containers.iter().map(|container| container.stop(grace))).await;
+        })
+    }
+
+    /// Whether the row says so, or is gone.
+    fn is_to_stop(&self) -> Result<bool, StoreError> {
+        let record = record::load(self.job.region(), &self.job.name)?;
+        Ok(record.is_none_or(|record| record.progress.secondary() == Secondary::Stopping))
+    }
+
+    async fn time_is_up(&self, why: Stop) -> Result<(), StoreError> {
+        let _ = self
+            .job
+            .change(move |record| {
+                record.enter(Secondary::Stopping)?;
+                record.private.stop.get_or_insert(why);
+                Ok(())
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Carries new checkpoints off.
+    async fn keep_checkpoints(&mut self) {
+        let Some(checkpoints) = self.spec.checkpoints.clone() else { return };
+        let objects = objects::of(self.job.region());
+        let roots = self.roots.clone();
+        let mut sync = std::mem::take(&mut self.sync);
+        let synced = blocking(move || {
+            let result = carry_checkpoints(&*objects, &roots, &checkpoints, &mut sync);
+            (sync, result)
+        })
+        .await;
+        match synced {
+            Ok((sync, result)) => {
+                self.sync = sync;
+                if let Err(error) = result {
+                    tracing::warn!(%error, job = self.job.name, "cannot store checkpoints");
+                }
+            }
+            Err(error) => tracing::error!(%error, job = self.job.name, "storing checkpoints broke"),
+        }
+    }
+}
+
+async fn ended(index: usize, mut exit: watch::Receiver<Option<Exit>>) -> (usize, Exit) {
+    let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone());
+    // An engine that goes away without a word took its container with it.
+    let lost = || Exit { code: None, signal: None, last_words: Vec::new() };
+    (index, ended.unwrap_or_else(lost))
+}
+
+fn carry_checkpoints(
+    objects: &dyn Objects,
+    roots: &[PathBuf],
+    checkpoints: &Checkpoints,
+    sync: &mut CheckpointSync,
+) -> Result<(), LayoutError> {
+    for root in roots.iter().filter(|root| root.is_dir()) {
+        sync.run(objects, root, &checkpoints.local_path, &checkpoints.uri)?;
+    }
+    Ok(())
+}
+
+/// All containers have ended: notes how, before anything is uploaded.
+async fn conclude(
+    job: &Job,
+    spec: &Spec,
+    attempt: u32,
+    exits: Vec<Exit>,
+    gathered: &Gathered,
+) -> Result<Ended, StoreError> {
+    let metrics = gathered.document();
+    let outcome = match exits.iter().position(|exit| exit.code != Some(0)) {
+        None => Outcome::Succeeded,
+        Some(index) => {
+            let root = job.root(attempt, u32::try_from(index).unwrap_or_default());
+            let failure = blocking(move || opt_ml::failure(&root)).await.ok().flatten();
+            let Exit { code, signal, last_words } = &exits[index];
+            let reason = record::failure_reason(failure.as_deref(), last_words, *code, *signal);
+            Outcome::Failed(reason)
+        }
+    };
+    if let Outcome::Failed(reason) = &outcome
+        && reason.starts_with("InternalServerError")
+        && retried(job, spec).await?
+    {
+        return Ok(Ended::Again);
+    }
+    let _ = job
+        .change(move |record| {
+            let stopped = record.progress.secondary() == Secondary::Stopping;
+            record.enter(Secondary::Uploading)?;
+            record.private.outcome = Some(if stopped { Outcome::Stopped } else { outcome });
+            if !metrics.is_empty() {
+                record.set("FinalMetricDataList", metrics);
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(Ended::Again)
+}
+
+/// The attempt came to nothing before a container ran.
+async fn fail(job: &Job, spec: &Spec, reason: String) -> Result<Ended, StoreError> {
+    if reason.starts_with("InternalServerError") && retried(job, spec).await? {
+        return Ok(Ended::Again);
+    }
+    let attempts = job
+        .change(move |record| {
+            if record.progress.secondary() == Secondary::Stopping {
+                let to = record.private.stop.unwrap_or(Stop::Requested).terminal();
+                record.finish(to, None)?;
+            } else {
+                record.finish(Secondary::Failed, Some(reason))?;
+            }
+            Ok(record.private.attempts)
+        })
+        .await?;
+    if let Some(Ok(attempts)) = attempts {
+        clear(job, attempts, spec.instances()).await;
+    }
+    Ok(Ended::Again)
+}
+
+/// Begins the job anew after a fault of the region's own, as often as its `RetryStrategy` allows.
+async fn retried(job: &Job, spec: &Spec) -> Result<bool, StoreError> {
+    let Some(limit) = spec.retries else { return Ok(false) };
+    let begun = job
+        .change(move |record| {
+            if record.private.retries >= limit {
+                return Ok(false);
+            }
+            record.private.retries += 1;
+            record.private.leave_instances(record.now);
+            record.enter(Secondary::Interrupted)?;
+            record.enter(Secondary::Starting)?;
+            Ok(true)
+        })
+        .await?;
+    Ok(matches!(begun, Some(Ok(true))))
+}
+
+fn layout_reason(error: &LayoutError) -> String {
+    match error {
+        LayoutError::Client(_) | LayoutError::Archive(_) => format!("ClientError: {error}"),
+        LayoutError::Io { .. } => format!("InternalServerError: {error}"),
+    }
+}
+
+/// Carries model and output off. `Err` is the FailureReason.
+pub(super) async fn upload(
+    job: &Job,
+    record: &Record,
+    spec: &Spec,
+    outcome: &Outcome,
+) -> Result<(), String> {
+    let objects = objects::of(job.region());
+    let attempt = record.private.attempts;
+    let roots: Vec<PathBuf> =
+        (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
+    let base = format!("{}/{}/output", spec.output, spec.name);
+    let compressed = spec.compressed;
+    let uploaded = blocking(move || store_artifacts(&*objects, &roots, &base, compressed)).await;
+    let error = match uploaded {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => error,
+        Err(error) => error,
+    };
+    if matches!(outcome, Outcome::Failed(_)) {
+        tracing::warn!(%error, job = job.name, "cannot store a failed job's output");
+    }
+    Err(match error {
+        LayoutError::Client(text) => format!("ClientError: Artifact upload failed:{text}"),
+        error => format!("InternalServerError: Artifact upload failed:{error}"),
+    })
+}
+
+fn store_artifacts(
+    objects: &dyn Objects,
+    roots: &[PathBuf],
+    base: &str,
+    compressed: bool,
+) -> Result<(), LayoutError> {
+    let Some((leader, others)) = roots.split_first() else { return Ok(()) };
+    for other in others {
+        for part in ["opt/ml/model", "opt/ml/output/data"] {
+            join_folders(&other.join(part), &leader.join(part))?;
+        }
+    }
+    let model = leader.join("opt/ml/model");
+    if has_entries(&model) {
+        if compressed {
+            opt_ml::store_model(objects, leader, &format!("{base}/model.tar.gz"))?;
+        } else {
+            store_files(objects, &model, &format!("{base}/model"))?;
+        }
+    }
+    if compressed {
+        opt_ml::store_output(objects, leader, &format!("{base}/output.tar.gz"))?;
+        return Ok(());
+    }
+    store_files(objects, &leader.join("opt/ml/output/data"), &format!("{base}/data"))
+}
+
+fn has_entries(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> LayoutError {
+    let path = path.to_owned();
+    move |source| LayoutError::Io { path, source }
+}
+
+/// Moves what `from` has and `into` has not: of one name on several instances the first one's counts.
+fn join_folders(from: &Path, into: &Path) -> Result<(), LayoutError> {
+    let Ok(entries) = std::fs::read_dir(from) else { return Ok(()) };
+    std::fs::create_dir_all(into).map_err(io(into))?;
+    for entry in entries {
+        let entry = entry.map_err(io(from))?;
+        let target = into.join(entry.file_name());
+        let kind = entry.file_type().map_err(io(from))?;
+        match std::fs::symlink_metadata(&target) {
+            Ok(present) if present.is_dir() && kind.is_dir() => {
+                join_folders(&entry.path(), &target)?;
+            }
+            Ok(_) => {}
+            Err(_) => std::fs::rename(entry.path(), &target).map_err(io(&target))?,
+        }
+    }
+    Ok(())
+}
+
+/// Stores every regular file below `folder` as an object of its own below `uri`.
+fn store_files(objects: &dyn Objects, folder: &Path, uri: &str) -> Result<(), LayoutError> {
+    let Some((bucket, prefix)) = super::rules::s3_parts(uri) else {
+        return Err(LayoutError::Client(format!("{uri} is not of the form s3://bucket/key")));
+    };
+    let mut open = vec![(folder.to_owned(), prefix.to_owned())];
+    while let Some((folder, prefix)) = open.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let entry = entry.map_err(io(&folder))?;
+            let kind = entry.file_type().map_err(io(&folder))?;
+            let key = format!("{prefix}/{}", entry.file_name().to_string_lossy());
+            if kind.is_dir() {
+                open.push((entry.path(), key));
+            } else if kind.is_file() {
+                let path = entry.path();
+                objects
+                    .put(bucket, &key, &mut |object| {
+                        std::io::copy(&mut std::fs::File::open(&path)?, object).map(|_| ())
+                    })
+                    .map_err(io(&path))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Carries off the checkpoints of an attempt that was cut off, and its folders away.
+pub(super) async fn salvage(job: &Job, record: &Record, spec: &Spec) {
+    let attempt = record.private.attempts;
+    if let Some(checkpoints) = spec.checkpoints.clone() {
+        let objects = objects::of(job.region());
+        let roots: Vec<PathBuf> =
+            (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
+        let carried = blocking(move || {
+            carry_checkpoints(&*objects, &roots, &checkpoints, &mut CheckpointSync::default())
+        })
+        .await;
+        if let Ok(Err(error)) | Err(error) = carried {
+            tracing::warn!(%error, job = job.name, "cannot store an interrupted job's checkpoints");
+        }
+    }
+    clear(job, attempt, spec.instances()).await;
+}
+
+/// Removes the folders of an attempt.
+pub(super) async fn clear(job: &Job, attempt: u32, instances: u32) {
+    let roots: Vec<PathBuf> = (0..instances).map(|instance| job.root(attempt, instance)).collect();
+    let _ = blocking(move || {
+        for root in roots {
+            if let Err(error) = std::fs::remove_dir_all(&root)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(%error, root = %root.display(), "cannot remove a work folder");
+            }
+        }
+    })
+    .await;
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, LayoutError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| LayoutError::Io {
+        path: PathBuf::from("(a task of the region)"),
+        source: std::io::Error::other(error),
+    })
+}
