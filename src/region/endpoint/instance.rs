@@ -10,7 +10,6 @@ use crate::engine::opt_ml::{self, LayoutError, ModelSource};
 use crate::engine::{Address, Container, ContainerSpec, Exit, Limits, Mode};
 use crate::serving::health::{self, Ping, Startup};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -160,7 +159,10 @@ impl Launch {
             image: record::image_of(container),
             mode: Mode::Serve,
             root: self.root(index),
-            environment: environment(region, container),
+            environment: opt_ml::serving_environment(
+                &training_job::text_map(container, "Environment"),
+                &region.place().region,
+            ),
             limits: self.limits(),
             output: Arc::new(output),
         };
@@ -193,15 +195,15 @@ impl Launch {
         let name = self.name_of(index);
         match laid_out {
             Ok(Ok(_)) => Ok(()),
+            Ok(Err(LayoutError::Client(why))) if why.contains("archive") => Err(format!(
+                "Failed to extract model data archive for container \"{name}\" from URL \
+                 \"{uri}\". Please ensure that the object located at the URL is a valid tar.gz \
+                 archive. ({why})"
+            )),
             Ok(Err(LayoutError::Client(why))) => Err(format!(
                 "Failed to download model data for container \"{name}\" from URL: \"{uri}\". \
                  Please ensure that there is an object located at the URL and that the role passed \
                  to CreateModel has permissions to download the object. ({why})"
-            )),
-            Ok(Err(LayoutError::Archive(why))) => Err(format!(
-                "Failed to extract model data archive for container \"{name}\" from URL \
-                 \"{uri}\". Please ensure that the object located at the URL is a valid tar.gz \
-                 archive. ({why})"
             )),
             Ok(Err(error)) => Err(format!("The model could not be laid out: {error}")),
             Err(error) => Err(format!("The model could not be laid out: {error}")),
@@ -314,14 +316,6 @@ fn last_words(exit: &Exit) -> String {
             format!("{how}; its last words: {tail}")
         }
     }
-}
-
-fn environment(region: &Region, container: &Value) -> BTreeMap<String, String> {
-    let mut environment = training_job::text_map(container, "Environment");
-    let place = &region.place().region;
-    environment.entry("AWS_REGION".to_owned()).or_insert_with(|| place.clone());
-    environment.entry("AWS_DEFAULT_REGION".to_owned()).or_insert_with(|| place.clone());
-    environment
 }
 
 #[cfg(test)]

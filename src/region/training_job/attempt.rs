@@ -185,7 +185,8 @@ struct Watch<'a> {
     spec: &'a Spec,
     containers: Vec<Arc<dyn Container>>,
     roots: Vec<PathBuf>,
-    sync: CheckpointSync,
+    /// One for each root.
+    sync: Vec<CheckpointSync>,
 }
 
 impl<'a> Watch<'a> {
@@ -195,8 +196,10 @@ impl<'a> Watch<'a> {
         attempt: u32,
         containers: Vec<Arc<dyn Container>>,
     ) -> Self {
-        let roots = (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
-        Self { job, spec, containers, roots, sync: CheckpointSync::default() }
+        let roots: Vec<PathBuf> =
+            (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
+        let sync = roots.iter().map(|_| CheckpointSync::default()).collect();
+        Self { job, spec, containers, roots, sync }
     }
 
     /// Waits until every container has ended, stopping them when the job is to stop, when its time
@@ -314,9 +317,9 @@ fn carry_checkpoints(
     objects: &dyn Objects,
     roots: &[PathBuf],
     checkpoints: &Checkpoints,
-    sync: &mut CheckpointSync,
+    sync: &mut [CheckpointSync],
 ) -> Result<(), LayoutError> {
-    for root in roots.iter().filter(|root| root.is_dir()) {
+    for (root, sync) in roots.iter().zip(sync).filter(|(root, _)| root.is_dir()) {
         sync.run(objects, root, &checkpoints.local_path, &checkpoints.uri)?;
     }
     Ok(())
@@ -403,7 +406,7 @@ async fn retried(job: &Job, spec: &Spec) -> Result<bool, StoreError> {
 
 fn layout_reason(error: &LayoutError) -> String {
     match error {
-        LayoutError::Client(_) | LayoutError::Archive(_) => format!("ClientError: {error}"),
+        LayoutError::Client(_) => format!("ClientError: {error}"),
         LayoutError::Io { .. } => format!("InternalServerError: {error}"),
     }
 }
@@ -432,6 +435,9 @@ pub(super) async fn upload(
     }
     Err(match error {
         LayoutError::Client(text) => format!("ClientError: Artifact upload failed:{text}"),
+        LayoutError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+            format!("ClientError: Artifact upload failed:{source}")
+        }
         error => format!("InternalServerError: Artifact upload failed:{error}"),
     })
 }
@@ -526,7 +532,8 @@ pub(super) async fn salvage(job: &Job, record: &Record, spec: &Spec) {
         let roots: Vec<PathBuf> =
             (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
         let carried = blocking(move || {
-            carry_checkpoints(&*objects, &roots, &checkpoints, &mut CheckpointSync::default())
+            let mut sync: Vec<_> = roots.iter().map(|_| CheckpointSync::default()).collect();
+            carry_checkpoints(&*objects, &roots, &checkpoints, &mut sync)
         })
         .await;
         if let Ok(Err(error)) | Err(error) = carried {
