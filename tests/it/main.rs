@@ -14,3 +14,5 @@ mod instance;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times
 mod python;
+mod region;
+mod script;

@@ -1,0 +1,178 @@
+//! Scripts and commands as people and CI run them: the demos, expectations, exit codes, reports.
+
+use super::region::{Region, processes_of, sagebrush};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Output;
+
+/// Runs a script with a temporary folder of its own and checks that nothing is left in it.
+fn run(script: &Path, more: &[&str]) -> Output {
+    let scratch = tempfile::tempdir().unwrap();
+    let output = sagebrush()
+        .arg("run")
+        .arg(script)
+        .args(more)
+        .env("TMPDIR", scratch.path())
+        .output()
+        .unwrap();
+    let left: Vec<_> = std::fs::read_dir(scratch.path()).unwrap().flatten().collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+    assert!(processes_of(scratch.path()).is_empty());
+    output
+}
+
+fn script(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.brush");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn events(output: &Output) -> Vec<Value> {
+    String::from_utf8(output.stdout.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}")))
+        .collect()
+}
+
+fn workspace(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("workspaces").join(name).join("demo.brush")
+}
+
+/// What must be the same each time: every variant's requests, errors and figures.
+fn observations(output: &Output) -> Vec<Value> {
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let mut seen: Vec<Value> = events(output)
+        .into_iter()
+        .filter_map(|event| event.pointer("/value/Variants").cloned())
+        .collect();
+    for variants in &mut seen {
+        for variant in variants.as_object_mut().unwrap().values_mut() {
+            variant.as_object_mut().unwrap().remove("LatencyMicroseconds");
+        }
+    }
+    seen
+}
+
+fn twice_the_same(name: &str) {
+    let first = observations(&run(&workspace(name), &[]));
+    assert_eq!(first.len(), 2, "two runs of requests: 90/10 and 50/50");
+    for (variants, share) in first.iter().zip([0.1, 0.5]) {
+        let green = &variants["green"];
+        assert_eq!(green["AskedShare"], share);
+        let observed = green["ObservedShare"].as_f64().unwrap();
+        assert!((observed - share).abs() < 0.02, "{observed} of {share}");
+    }
+    assert_eq!(first, observations(&run(&workspace(name), &[])));
+}
+
+#[test]
+fn the_iris_demo_runs_twice_the_same() {
+    twice_the_same("iris");
+}
+
+#[test]
+fn the_cancer_demo_runs_twice_the_same() {
+    twice_the_same("cancer");
+}
+
+#[test]
+fn a_failed_expectation_ends_the_script_and_is_told() {
+    let (folder, path) = script("bucket create here\nexpect bucket here Objects=1\nsay never\n");
+    let junit = folder.path().join("report.xml");
+    let output = run(&path, &["--junit", junit.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(3));
+    let events = events(&output);
+    let failed = events.iter().find(|event| event["status"] == "failed").unwrap();
+    assert_eq!(failed["error"]["expected"], "Objects = 1");
+    assert_eq!(failed["error"]["found"], "0");
+    let end = events.last().unwrap();
+    assert_eq!(
+        (&end["passed"], &end["failed"], &end["skipped"]),
+        (&1.into(), &1.into(), &1.into())
+    );
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains(r#"tests="2" failures="1""#) && xml.contains("expectation"), "{xml}");
+}
+
+#[test]
+fn on_error_continue_goes_on_and_still_fails() {
+    let (_folder, path) = script("on error continue\ndescribe model none\nsay \"still here\"\n");
+    let output = run(&path, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let events = events(&output);
+    assert!(events.iter().any(|event| event["summary"] == "still here"));
+    let failed = events.iter().find(|event| event["status"] == "failed").unwrap();
+    let message = failed["error"]["message"].as_str().unwrap();
+    assert!(message.contains("Could not find model"), "{message}");
+}
+
+#[test]
+fn a_script_that_does_not_parse_does_nothing() {
+    let (_folder, path) = script("bucket create b\nsay \"open\n");
+    let output = run(&path, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty());
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains("line 2") && talk.contains("not closed"), "{talk}");
+}
+
+#[test]
+fn a_line_that_is_no_command_is_a_usage_error() {
+    let (_folder, path) = script("trian blue xgboost\n");
+    let output = run(&path, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = events(&output)[1]["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("train"), "{message}");
+}
+
+#[test]
+fn the_shell_attaches_shows_code_and_speaks_json() {
+    let region = Region::start();
+    let created = region.command(&["bucket", "create", "data"]);
+    assert!(created.status.success());
+    let listed = region.command(&["-o", "json", "bucket", "list"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed, serde_json::json!(["data"]));
+    let code = region.command(&["--show", "boto3", "list", "model"]);
+    let code = String::from_utf8(code.stdout).unwrap();
+    assert!(code.contains("sagemaker.list_models("), "{code}");
+    let status = region.command(&["-o", "json", "status"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    assert_eq!(status["Running"], true);
+    let environment = region.command(&["env"]);
+    let environment = String::from_utf8(environment.stdout).unwrap();
+    assert!(environment.contains(&format!("export AWS_ENDPOINT_URL='{}'", region.url())));
+    let call = region.command(&["call", "sagemaker", "list-models", "--max-results", "1000"]);
+    assert_eq!(call.status.code(), Some(1));
+    let talk = String::from_utf8(call.stderr).unwrap();
+    assert!(talk.contains("ValidationException") && talk.contains("maxResults"), "{talk}");
+}
+
+#[test]
+fn code_that_is_shown_runs() {
+    let region = Region::start();
+    let shown = region.command(&["--show", "boto3", "bucket", "create", "first"]);
+    let code = String::from_utf8(shown.stdout).unwrap().replace("first", "second");
+    let mut python = std::process::Command::new(super::python::venv());
+    super::python::isolated(&mut python);
+    region.lead(&mut python);
+    super::python::succeed(python.args(["-c", &code]));
+    let shown = region.command(&["--show", "cli", "bucket", "create", "third"]);
+    let code = String::from_utf8(shown.stdout).unwrap().replace("third", "fourth");
+    let mut shell = std::process::Command::new("sh");
+    super::python::isolated(&mut shell);
+    region.lead(&mut shell);
+    let path = super::python::program("aws").parent().unwrap().display().to_string();
+    let path = format!("{path}:{}", std::env::var("PATH").unwrap_or_default());
+    super::python::succeed(shell.env("PATH", path).args(["-c", &code]));
+    let listed = region.command(&["-o", "json", "bucket", "list"]);
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    assert_eq!(listed, serde_json::json!(["first", "fourth", "second", "third"]));
+}
