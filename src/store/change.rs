@@ -5,7 +5,8 @@ use crate::domain::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 
-/// Runs once the change is committed, and never when it is not.
+/// Runs once the change is committed, before its caller knows, and never when it is not. It holds up
+/// the writer, so it only hands on.
 pub(super) type Afterwards = Box<dyn FnOnce() + Send>;
 
 /// A transaction under way on the writer thread. Reads see what it has written so far.

@@ -3,6 +3,7 @@
 use super::change::Change;
 use super::folder::Folder;
 use super::housekeeper::{Chore, Housekeeper};
+use super::logs::{Logs, Open, write_figures};
 use super::objects::{Files, Objects};
 use super::readers::{self, Readers};
 use super::snapshot::Snapshot;
@@ -42,6 +43,8 @@ struct Inner {
     queue: Option<Sender<Box<dyn Job>>>,
     readers: Arc<Readers>,
     files: Arc<Files>,
+    logs: Arc<Open>,
+    clock: Arc<dyn Clock>,
     followers: broadcast::Sender<Arc<Event>>,
     writer: Option<JoinHandle<()>>,
     chores: Option<JoinHandle<()>>,
@@ -71,8 +74,10 @@ impl Store {
         let root = folder.path.join("objects");
         let files =
             Arc::new(Files::new(root, boot, durability, housekeeper.clone(), closing.clone()));
-        let writer = Writer::new(connection, clock, followers.clone(), housekeeper.clone())
-            .map_err(sqlite)?;
+        let logs = Arc::new(Open::new(folder.path.join("logs"), durability));
+        let writer =
+            Writer::new(connection, Arc::clone(&clock), followers.clone(), housekeeper.clone())
+                .map_err(sqlite)?;
         let (queue, jobs) = channel();
         let writer = Some(spawn("store-writer", move || writer.run(&jobs)).map_err(io)?);
         let chores = Some(spawn("store-chores", move || chores.run()).map_err(io)?);
@@ -83,6 +88,8 @@ impl Store {
                 queue,
                 readers,
                 files,
+                logs,
+                clock,
                 followers,
                 writer,
                 chores,
@@ -139,6 +146,16 @@ impl Store {
         Objects::new(self.clone(), Arc::clone(&self.inner.files))
     }
 
+    /// Log groups, streams and events.
+    pub fn logs(&self) -> Logs {
+        let inner = &self.inner;
+        Logs::new(self.clone(), Arc::clone(&inner.logs), Arc::clone(&inner.clock))
+    }
+
+    pub(super) fn housekeeper(&self) -> &Housekeeper {
+        &self.inner.housekeeper
+    }
+
     /// Waits until all chores asked for so far are done.
     #[cfg(test)]
     pub(super) fn settle(&self) {
@@ -152,9 +169,10 @@ impl Store {
     /// Empties the store: resources, tags, counters, objects and logs. Followers get one event
     /// ([`Event::is_reset`]), and revisions go on growing.
     pub async fn reset(&self) -> Result<(), StoreError> {
-        let files = Arc::clone(&self.inner.files);
+        let (files, logs) = (Arc::clone(&self.inner.files), self.logs());
         self.write(move |change| {
             files.discard_all(change)?;
+            logs.discard_all(change)?;
             change.clear()
         })
         .await
@@ -165,7 +183,12 @@ impl Drop for Inner {
     /// Lets the threads finish what was asked of them, and only then lets go of the folder.
     fn drop(&mut self) {
         self.closing.store(true, Ordering::Relaxed);
-        self.queue = None;
+        if let Some(queue) = self.queue.take() {
+            // Nobody waits for it: the writer runs what is queued before it ends.
+            let streams = self.logs.all(None);
+            let last = writer::submit(&queue, move |change| write_figures(change, &streams));
+            drop(last);
+        }
         self.readers.close();
         join(self.writer.take());
         // After the writer, whose last commits may have left chores.

@@ -12,6 +12,7 @@ mod folder;
 mod handle;
 mod housekeeper;
 mod list;
+pub mod logs;
 pub mod objects;
 mod readers;
 mod resource;

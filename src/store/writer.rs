@@ -5,11 +5,12 @@ use super::change::{Afterwards, Change};
 use super::housekeeper::{Chore, Housekeeper};
 use super::{Event, StoreError, resource};
 use crate::domain::time::{Clock, Timestamp};
+use futures::channel::oneshot;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::broadcast;
 
 /// How many changes one commit holds at most: those who came first do not wait for all who follow.
 const GROUP: usize = 256;
@@ -34,6 +35,8 @@ pub(super) trait Job: Send {
 struct Waiting<F, T, E> {
     change: Option<F>,
     outcome: Option<Result<T, E>>,
+    /// Not one of tokio's: those count against the budget of the task that polls them, and a thread
+    /// that blocks on one inside a runtime would wait for ever once that is spent.
     caller: oneshot::Sender<Result<T, E>>,
 }
 
@@ -127,11 +130,11 @@ impl Writer {
                     // Fails when nobody follows, which is no failure.
                     let _ = self.followers.send(Arc::new(event));
                 }
-                for job in group {
-                    job.answer(None);
-                }
                 for then in afterwards {
                     then();
+                }
+                for job in group {
+                    job.answer(None);
                 }
             }
             Err(error) => {

@@ -124,19 +124,19 @@ CREATE TABLE log_group (
     retention INTEGER
 ) STRICT;
 
--- `open` marks streams whose figures may lag behind their files: they are counted again when the
--- store opens after a crash.
+-- Times are -1 while there are no events. `open` marks streams whose figures may lag behind their
+-- files: they are counted again after a crash, when somebody asks.
 CREATE TABLE log_stream (
     id       INTEGER PRIMARY KEY AUTOINCREMENT,
     parent   INTEGER NOT NULL,
     name     TEXT    NOT NULL,
     created  INTEGER NOT NULL,
-    first    INTEGER,
-    last     INTEGER,
-    ingested INTEGER,
+    first    INTEGER NOT NULL DEFAULT -1,
+    last     INTEGER NOT NULL DEFAULT -1,
+    ingested INTEGER NOT NULL DEFAULT -1,
     bytes    INTEGER NOT NULL DEFAULT 0,
-    open     INTEGER NOT NULL DEFAULT 0,
+    open     INTEGER NOT NULL DEFAULT 1,
     UNIQUE (parent, name)
 ) STRICT;
 CREATE INDEX log_stream_by_last ON log_stream (parent, last, id);
-CREATE INDEX log_stream_open ON log_stream (open) WHERE open <> 0;
+CREATE INDEX log_stream_open ON log_stream (parent) WHERE open <> 0;
