@@ -3,7 +3,7 @@
 
 use super::{Refusal, Region};
 use super::{
-    endpoint, endpoint_config, iam, model, model_package, model_package_group, sts, tag,
+    endpoint, endpoint_config, iam, model, model_package, model_package_group, recorded, sts, tag,
     training_job,
 };
 use futures::future::BoxFuture;
@@ -144,7 +144,32 @@ pub fn table() -> &'static Table {
         training_job::rows(&mut table);
         sts::rows(&mut table);
         iam::rows(&mut table);
+        recorded::rows(&mut table);
         table
     });
     &TABLE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::model;
+
+    #[test]
+    fn every_row_is_an_operation_of_a_service() {
+        for (name, rows) in &table().rows {
+            let service = model::service(name).unwrap();
+            for operation in rows.keys() {
+                assert!(service.operation(operation).is_some(), "{name} has no {operation}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_the_table_is_not_simulated_and_says_so() {
+        assert!(table().route("sagemaker", "CreatePipeline").is_none());
+        let error = super::super::error::not_simulated("sagemaker", "CreatePipeline");
+        assert_eq!((error.status, error.code.as_ref()), (400, "UnsupportedOperation"));
+        assert!(error.message.starts_with("CreatePipeline of sagemaker is not simulated"));
+    }
 }

@@ -35,6 +35,9 @@ pub enum Refusal {
     /// The region's own fault.
     #[error("{0}")]
     Store(StoreError),
+    /// The region's own fault, in words for its log.
+    #[error("{0}")]
+    Fault(String),
 }
 
 impl From<StoreError> for Refusal {
@@ -64,9 +67,9 @@ impl Refusal {
     /// The error that `service`'s clients see.
     pub fn to_aws(self, service: &str) -> AwsError {
         let (status, code) = self.code(service);
-        if let Self::Store(fault) = &self {
-            tracing::error!(%fault, service, "the store failed a call");
-            return AwsError::new(status, code, "The region's store failed; its log says why.");
+        if let Self::Store(_) | Self::Fault(_) = &self {
+            tracing::error!(fault = %self, service, "the region failed a call");
+            return AwsError::new(status, code, "The region itself failed; its log says why.");
         }
         AwsError::new(status, code, self.to_string())
     }
@@ -94,9 +97,9 @@ impl Refusal {
                 if sagemaker { "AccessDeniedException" } else { "AccessDenied" },
             ),
             (Self::Declared(code, _), _) => (400, *code),
-            (Self::Store(_), "logs") => (500, "ServiceUnavailableException"),
-            (Self::Store(_), "iam") => (500, "ServiceFailure"),
-            (Self::Store(_), _) => (500, "InternalFailure"),
+            (Self::Store(_) | Self::Fault(_), "logs") => (500, "ServiceUnavailableException"),
+            (Self::Store(_) | Self::Fault(_), "iam") => (500, "ServiceFailure"),
+            (Self::Store(_) | Self::Fault(_), _) => (500, "InternalFailure"),
         };
         (status, Cow::Borrowed(code))
     }

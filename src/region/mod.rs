@@ -20,6 +20,7 @@ pub mod model_package;
 pub mod model_package_group;
 mod objects;
 mod open;
+mod recorded;
 pub mod sts;
 pub mod tag;
 mod tasks;

@@ -59,3 +59,64 @@ impl View for Value {
         self.part(member).is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::api::model::{self, Kind};
+    use regex::Regex;
+    use std::collections::BTreeSet;
+    use std::path::{Path, PathBuf};
+
+    /// Members of rows' private documents, which no model knows.
+    const PRIVATE: &[&str] = &["Attached", "Inline"];
+
+    fn sources(dir: &Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(sources(&path));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+        found
+    }
+
+    /// The members of all structures of a service.
+    fn members(service: &str) -> BTreeSet<&'static str> {
+        let service = model::service(service).unwrap();
+        let structures = service.shapes().filter_map(|shape| match &shape.kind {
+            Kind::Structure(structure) => Some(structure),
+            _ => None,
+        });
+        structures.flat_map(|structure| structure.members.iter().map(|it| it.name)).collect()
+    }
+
+    #[test]
+    fn every_member_that_a_rule_reads_is_the_models() {
+        let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/region");
+        let read = Regex::new(
+            r#"\.(?:text|name|list|integer|number|flag|time|part|has)\(\s*"(\w+)",?\s*\)"#,
+        )
+        .unwrap();
+        let mut count = 0;
+        for path in sources(&room) {
+            let name = path.strip_prefix(&room).unwrap().to_string_lossy().into_owned();
+            let first = name.split(['/', '.']).next().unwrap_or_default();
+            let service = ["iam", "sts", "logs"].into_iter().find(|known| *known == first);
+            let known = members(service.unwrap_or("sagemaker"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            let rules = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for found in read.captures_iter(rules) {
+                let member = &found[1];
+                count += 1;
+                assert!(
+                    known.contains(member) || PRIVATE.contains(&member),
+                    "{name} reads {member}, which no shape of the service has"
+                );
+            }
+        }
+        assert!(count > 100, "only {count} reads found: does the pattern still fit?");
+    }
+}
