@@ -16,3 +16,5 @@ mod process_engine;
 mod python;
 mod region;
 mod script;
+mod signing;
+mod sweep;
