@@ -41,7 +41,8 @@ fn judge(case: &Value) -> Result<(), String> {
 
 #[test]
 fn the_validator_refuses_every_broken_constraint_and_nothing_more() {
-    let mut sweep = python::script("sweep.py").arg("--list").stdout(Stdio::piped()).spawn().unwrap();
+    let mut sweep =
+        python::script("sweep.py").arg("--list").stdout(Stdio::piped()).spawn().unwrap();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut wrong = Vec::new();
     for line in BufReader::new(sweep.stdout.take().unwrap()).lines() {
@@ -54,7 +55,12 @@ fn the_validator_refuses_every_broken_constraint_and_nothing_more() {
         }
     }
     assert!(sweep.wait().unwrap().success());
-    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} wrong:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
     assert!(counts["sagemaker"] > 13_000, "{counts:?}");
     assert_eq!(counts.len(), model::SERVICES.len(), "{counts:?}");
 }
