@@ -165,7 +165,10 @@ fn poll_alarm(
 /// Says a last word where one is due, and closes so that it arrives.
 async fn finish(mut stream: TcpStream, ended: Ended, fault: Option<Fault>, mid_body: bool) {
     let word = match (ended, fault) {
-        (Ended::Broken, Some(fault)) => Some(refusal::framing(fault)),
+        // A malformed chunk is in the body of a request whose handler has answered for it.
+        (Ended::Done | Ended::Broken, Some(fault)) if fault != Fault::Chunk => {
+            Some(refusal::framing(fault))
+        }
         (Ended::SlowHead, _) => Some(refusal::slow_head()),
         _ => None,
     };

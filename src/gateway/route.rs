@@ -51,6 +51,8 @@ enum Plan {
     Invoke(Target),
     /// The query protocol: the operation stands in the body.
     Form,
+    /// The query protocol in an address, as a link or an `<img>` could have it.
+    Address,
     Unknown {
         service: &'static Service,
         protocol: Protocol,
@@ -127,6 +129,11 @@ impl Router {
             Plan::Invoke(target) => self.invoke(target, incomer).await,
             Plan::Call(target) => self.call(Some(target), incomer).await,
             Plan::Form => self.call(None, incomer).await,
+            Plan::Address => Err(AwsError::new(
+                405,
+                "MethodNotAllowed",
+                "Query operations are taken by POST only, so that no link or image can call them.",
+            )),
             Plan::S3 => self.object(incomer).await,
             Plan::Internal => self.internal(incomer).await,
             Plan::Unknown { error, .. } => Err(error),
@@ -252,7 +259,10 @@ impl Plan {
         if matches!(scope.as_deref(), Some("s3" | "s3express")) {
             return Self::S3;
         }
-        if head.path == "/" && (is_form(head) || query_action(head)) {
+        if head.path == "/" && query_action(head) && head.method != http::Method::POST {
+            return Self::Address;
+        }
+        if head.path == "/" && is_form(head) {
             return Self::Form;
         }
         match codec::identify(head, b"") {
@@ -291,7 +301,7 @@ impl Plan {
                 Wire::Modelled(target.protocol, target.service)
             }
             Self::Unknown { service, protocol, .. } => Wire::Modelled(*protocol, service),
-            Self::Form => modelled(Protocol::Query, "sts"),
+            Self::Form | Self::Address => modelled(Protocol::Query, "sts"),
             Self::Foreign { cbor: true, .. } => modelled(Protocol::Cbor, "cloudwatch"),
             Self::Foreign { .. } => modelled(Protocol::AwsJson11, "sagemaker"),
         }
@@ -300,7 +310,7 @@ impl Plan {
     fn words(&self) -> Words {
         match self {
             Self::S3 => Words::S3,
-            Self::Form => Words::Xml,
+            Self::Form | Self::Address => Words::Xml,
             _ => Words::Json,
         }
     }

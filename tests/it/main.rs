@@ -10,6 +10,8 @@
 )]
 
 mod architecture;
+mod doors;
+mod gate;
 mod instance;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times

@@ -1,0 +1,508 @@
+//! Who and what the gateway lets in, tried over real sockets.
+
+use crate::gate::{Gate, PATIENCE, Raw};
+use rstest::rstest;
+use sagebrush::gateway::Limits;
+use serde_json::json;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+fn gate() -> Gate {
+    Gate::start(Limits::default())
+}
+
+#[test]
+fn the_regions_own_user_is_let_in_unsigned() {
+    let gate = gate();
+    let health = gate.get("/_sagebrush/health");
+    assert_eq!(health.status, 200);
+    assert_eq!(health.json()["name"], "sagebrush");
+    assert_eq!(health.json()["pid"], std::process::id());
+    let models = gate.call("ListModels", &json!({}));
+    assert_eq!((models.status, models.json()), (200, json!({"Models": []})));
+    assert!(models.header("x-amzn-requestid").is_some());
+}
+
+#[rstest]
+#[case("Host: evil.example")]
+#[case("Host: evil.example:PORT")]
+#[case("Host: localhost.evil.example:PORT")]
+#[case("Host: localhost:1")]
+#[case("Host: HERE\r\nOrigin: https://evil.example")]
+#[case("Host: HERE\r\nOrigin: null")]
+#[case("Host: HERE\r\nReferer: https://evil.example/page")]
+#[case("Host: HERE\r\nSec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image")]
+fn what_a_web_page_sends_is_refused(#[case] headers: &str) {
+    let gate = gate();
+    let headers = headers
+        .replace("HERE", &gate.address.to_string())
+        .replace("PORT", &gate.address.port().to_string());
+    for target in
+        ["/_sagebrush/health", "/bucket/key", "/?Action=GetCallerIdentity&Version=2011-06-15"]
+    {
+        let answer = gate.send(&format!("GET {target} HTTP/1.1\r\n{headers}\r\n\r\n"));
+        assert_eq!(answer.status, 403, "{target}: {}", answer.text());
+        assert!(answer.code().starts_with("AccessDenied"), "{target}: {}", answer.text());
+    }
+    let stop = gate
+        .send(&format!("POST /_sagebrush/stop HTTP/1.1\r\n{headers}\r\nContent-Length: 0\r\n\r\n"));
+    assert_eq!(stop.status, 403);
+    assert!(!gate.stop_was_requested());
+}
+
+#[test]
+fn a_query_operation_in_an_address_is_refused() {
+    let gate = gate();
+    let answer = gate.get("/?Action=GetCallerIdentity&Version=2011-06-15");
+    assert_eq!(answer.status, 405, "{}", answer.text());
+    assert!(answer.text().contains("POST"), "{}", answer.text());
+    assert_eq!(gate.get("/_sagebrush/stop").status, 405);
+    assert_eq!(gate.get("/_sagebrush/reset").status, 405);
+    assert!(!gate.stop_was_requested());
+}
+
+#[rstest]
+#[case("CONNECT evil.example:443")]
+#[case("TRACE /")]
+#[case("OPTIONS /bucket")]
+#[case("PROPFIND /bucket")]
+fn other_methods_are_refused(#[case] line: &str) {
+    let gate = gate();
+    let answer = gate.send(&format!("{line} HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+    assert_eq!(answer.status, 405, "{}", answer.text());
+}
+
+/// Each would, read another way, smuggle a second request past whoever reads it the first way.
+#[rstest]
+#[case::both(
+    "POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+)]
+#[case::both_turned(
+    "POST / HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n"
+)]
+#[case::two_lengths(
+    "POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0\r\nContent-Length: 44\r\n\r\n"
+)]
+#[case::two_equal_lengths(
+    "POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n"
+)]
+#[case::list_of_lengths("POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: 0, 0\r\n\r\n")]
+#[case::signed_length("POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length: +0\r\n\r\n")]
+#[case::bare_lf("GET /_sagebrush/health HTTP/1.1\nHost: HERE\n\n")]
+#[case::bare_lf_in_headers("GET /_sagebrush/health HTTP/1.1\r\nX: a\nHost: HERE\r\n\r\n")]
+#[case::bare_cr("GET /_sagebrush/health HTTP/1.1\r\nX: a\rY: b\r\nHost: HERE\r\n\r\n")]
+#[case::folded(
+    "GET /_sagebrush/health HTTP/1.1\r\nX: a\r\n Content-Length: 5\r\nHost: HERE\r\n\r\n"
+)]
+#[case::space_before_colon("POST / HTTP/1.1\r\nHost: HERE\r\nContent-Length : 0\r\n\r\n")]
+#[case::unknown_encoding("POST / HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: xchunked\r\n\r\n")]
+#[case::encoding_twice(
+    "POST / HTTP/1.1\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n"
+)]
+#[case::encoding_in_http10(
+    "POST / HTTP/1.0\r\nHost: HERE\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+)]
+#[case::two_hosts("GET /_sagebrush/health HTTP/1.1\r\nHost: HERE\r\nHost: evil.example\r\n\r\n")]
+#[case::no_host("GET /_sagebrush/health HTTP/1.1\r\nX: y\r\n\r\n")]
+#[case::null("GET /_sagebrush/health HTTP/1.1\r\nHost: HERE\r\nX: a\0b\r\n\r\n")]
+fn ambiguous_framing_is_refused(#[case] request: &str) {
+    let gate = gate();
+    let here = gate.address.to_string();
+    let smuggled =
+        format!("POST /_sagebrush/stop HTTP/1.1\r\nHost: {here}\r\nContent-Length: 0\r\n\r\n");
+    // Behind a sound request on the same connection, and as the first.
+    for sound in [0, 1, 3] {
+        let mut raw = gate.connect();
+        let health = format!("GET /_sagebrush/health HTTP/1.1\r\nHost: {here}\r\n\r\n");
+        let text = health.repeat(sound) + &request.replace("HERE", &here) + &smuggled;
+        raw.write(&text);
+        for _ in 0..sound {
+            assert_eq!(raw.answer().status, 200);
+        }
+        let answer = raw.answer();
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert_eq!(answer.code(), "MalformedRequest");
+        assert!(raw.is_silent_end(), "nothing follows a refusal");
+    }
+    assert!(!gate.stop_was_requested());
+}
+
+#[test]
+fn a_malformed_chunk_ends_the_connection() {
+    let gate = gate();
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}X",
+        gate.address
+    ));
+    assert_eq!(raw.answer().status, 400);
+    raw.wait_closed();
+}
+
+#[test]
+fn oversized_heads_are_refused() {
+    let gate = gate();
+    for filler in [format!("X: {}\r\n", "a".repeat(70_000)), "X: a\r\n".repeat(200)] {
+        let mut raw = gate.connect();
+        raw.write(&format!("GET / HTTP/1.1\r\nHost: {}\r\n{filler}\r\n", gate.address));
+        assert_eq!(raw.answer().status, 431);
+        raw.wait_closed();
+    }
+}
+
+#[rstest]
+#[case("/", "X-Amz-Target: SageMaker.ListModels\r\nContent-Type: application/x-amz-json-1.1")]
+#[case("/endpoints/none/invocations", "Content-Type: text/csv")]
+#[case("/_sagebrush/reset", "X: y")]
+fn oversized_bodies_are_refused_before_they_are_read(#[case] path: &str, #[case] headers: &str) {
+    let gate = gate();
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\nContent-Length: 99999999999\r\n\r\n",
+        gate.address
+    ));
+    let answer = raw.answer();
+    assert!([413, 400].contains(&answer.status), "{}", answer.text());
+}
+
+#[rstest]
+#[case("/", "X-Amz-Target: SageMaker.ListModels\r\nContent-Type: application/x-amz-json-1.1")]
+#[case("/_sagebrush/reset", "X: y")]
+fn endless_bodies_are_refused(#[case] path: &str, #[case] headers: &str) {
+    let gate = gate();
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        gate.address
+    ));
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    // Endless: the refusal alone ends it. It may come while we are still writing.
+    let mut reader = raw.reader();
+    let writer = std::thread::spawn(move || while raw.try_write(chunk.as_bytes()) {});
+    assert_eq!(reader.answer().status, 413);
+    writer.join().unwrap();
+}
+
+#[test]
+fn a_head_that_does_not_end_times_out() {
+    let gate = Gate::start(Limits { head_time: Duration::from_millis(50), ..Limits::default() });
+    let mut raw = gate.connect();
+    raw.write("GET /_sagebrush/health HTTP/1.1\r\nHost: ");
+    let answer = raw.answer();
+    assert_eq!((answer.status, answer.code().as_str()), (408, "RequestTimeout"));
+    raw.wait_closed();
+}
+
+#[test]
+fn a_head_that_drips_times_out() {
+    let gate = Gate::start(Limits { head_time: Duration::from_millis(200), ..Limits::default() });
+    let raw = gate.connect();
+    let mut reader = raw.reader();
+    let mut writer = raw;
+    let dripping = std::thread::spawn(move || {
+        writer.write("GET /_sagebrush/health HTTP/1.1\r\n");
+        while writer.try_write(b"X: y\r\n") {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert_eq!(reader.answer().status, 408);
+    dripping.join().unwrap();
+}
+
+#[rstest]
+#[case::standing_still(Limits { body_stall: Duration::from_millis(50), ..Limits::default() })]
+#[case::too_long(Limits { body_time: Duration::from_millis(50), ..Limits::default() })]
+fn a_body_that_does_not_come_times_out(#[case] limits: Limits) {
+    let gate = Gate::start(limits);
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nContent-Length: 100\r\n\r\n{{",
+        gate.address
+    ));
+    let answer = raw.answer();
+    assert_eq!((answer.status, answer.code().as_str()), (408, "RequestTimeout"));
+    raw.wait_closed();
+}
+
+#[test]
+fn idle_connections_are_closed() {
+    let gate = Gate::start(Limits { idle_time: Duration::from_millis(50), ..Limits::default() });
+    assert!(gate.connect().is_silent_end(), "before a first request");
+    let mut raw = gate.connect();
+    raw.write(&format!("GET /_sagebrush/health HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+    assert_eq!(raw.answer().status, 200);
+    assert!(raw.is_silent_end(), "after a request");
+}
+
+#[test]
+fn a_half_closed_client_gets_its_answer() {
+    let gate = gate();
+    let mut raw = gate.connect();
+    raw.write(&gate.call_text("ListModels", &json!({})));
+    raw.half_close();
+    assert_eq!(raw.answer().status, 200);
+    assert!(raw.is_silent_end());
+
+    let mut cut_short = gate.connect();
+    cut_short.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Content-Length: 100\r\n\r\n{{",
+        gate.address
+    ));
+    cut_short.half_close();
+    let answer = cut_short.answer();
+    assert_eq!((answer.status, answer.code().as_str()), (400, "IncompleteBody"));
+}
+
+#[test]
+fn pipelined_requests_are_answered_in_order() {
+    let gate = gate();
+    let mut raw = gate.connect();
+    let mut text = String::new();
+    for name in ["a", "b", "c"] {
+        text += &gate.call_text("DescribeModel", &json!({ "ModelName": name }));
+    }
+    raw.write(&text);
+    raw.half_close();
+    for name in ["a", "b", "c"] {
+        let answer = raw.answer();
+        assert_eq!(answer.status, 400);
+        assert!(answer.text().contains(&format!("model/{name}")), "{}", answer.text());
+    }
+    assert!(raw.is_silent_end());
+}
+
+#[test]
+fn chunked_bodies_are_read() {
+    let gate = gate();
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.DescribeModel\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nTransfer-Encoding: chunked\r\n\
+         Expect: 100-continue\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(raw.head().unwrap().0, 100);
+    raw.write("8\r\n{\"ModelN\r\n");
+    raw.write("A\r\name\": \"me\"\r\n1\r\n}\r\n0\r\n\r\n");
+    let answer = raw.answer();
+    assert!(answer.text().contains("model/me"), "{}", answer.text());
+}
+
+#[test]
+fn connections_beyond_the_limit_are_told_so() {
+    let gate = Gate::start(Limits { connections: 2, ..Limits::default() });
+    let mut kept: Vec<Raw> = (0..2).map(|_| gate.connect()).collect();
+    let health = format!("GET /_sagebrush/health HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address);
+    for raw in &mut kept {
+        raw.write(&health);
+        assert_eq!(raw.answer().status, 200);
+    }
+    let mut third = gate.connect();
+    let answer = third.answer();
+    assert_eq!((answer.status, answer.code().as_str()), (503, "ServiceUnavailable"));
+    drop(third);
+    // A place that is given up is given away.
+    drop(kept.pop());
+    loop {
+        let mut raw = gate.connect();
+        if !raw.try_write(health.as_bytes()) {
+            continue;
+        }
+        match raw.next_answer() {
+            Some(answer) if answer.status == 200 => break,
+            _ => {}
+        }
+    }
+}
+
+/// Clients in a process of their own, since both ends of 10,000 connections would need more files
+/// than one process may have.
+const IDLERS: &str = r#"
+import resource, socket, sys
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+port, count = int(sys.argv[1]), int(sys.argv[2])
+kept = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+used = b"GET /_sagebrush/health HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % port
+for idler in kept[::10]:
+    idler.sendall(used)
+    assert idler.recv(65536).startswith(b"HTTP/1.1 200"), "refused"
+print("ready", flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn ten_thousand_idle_connections_are_survived() {
+    let gate = gate();
+    let count = 10_000;
+    let hard = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum;
+    if hard.is_some_and(|hard| hard < count + 1500) {
+        println!("SKIPPED: a process may open no more than {hard:?} files here");
+        return;
+    }
+    let mut idlers = Peer::python(IDLERS, &[&gate.address.port().to_string(), &count.to_string()]);
+    assert_eq!(idlers.line(), "ready");
+    assert_eq!(gate.call("ListModels", &json!({})).status, 200);
+    assert_eq!(gate.get("/_sagebrush/health").status, 200);
+    idlers.finish();
+    assert_eq!(gate.get("/_sagebrush/health").status, 200);
+}
+
+/// Another user of this machine, with nothing but what every user has.
+const STRANGER: &str = r#"
+ask() {
+    exec 3<>/dev/tcp/127.0.0.1/$PORT
+    printf "$1" "localhost:$PORT" >&3
+    tr '\r\n' '  ' <&3; echo
+    exec 3>&-
+}
+LIST='X-Amz-Target: SageMaker.ListModels\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}'
+AUTH='Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sagemaker/aws4_request, SignedHeaders=host;x-amz-date, Signature=0000000000000000000000000000000000000000000000000000000000000000'
+ask 'GET /_sagebrush/health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n'
+ask "POST / HTTP/1.1\r\nHost: %s\r\n$LIST"
+ask 'GET /bucket HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n'
+ask "POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Date: 20260101T000000Z\r\n$AUTH\r\n$LIST"
+# A socket whose owner is gone looks like root's to whoever asks the kernel carelessly.
+for _ in {1..200}; do
+    exec 3<>/dev/tcp/127.0.0.1/$PORT
+    printf 'POST /_sagebrush/stop HTTP/1.1\r\nHost: localhost:%s\r\nContent-Length: 0\r\n\r\n' $PORT >&3
+    exec 3>&-
+done
+echo done
+"#;
+
+#[test]
+fn another_local_user_is_refused() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: only root can run a client as another user");
+        return;
+    }
+    let gate = gate();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c", STRANGER]);
+    let mut stranger = Peer::spawn(command.env("PORT", gate.address.port().to_string()));
+    for code in [
+        "MissingAuthenticationToken",
+        "MissingAuthenticationTokenException",
+        "AccessDenied",
+        "UnrecognizedClientException",
+    ] {
+        let answer = stranger.line();
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        assert!(answer.contains(code), "{code}: {answer}");
+        assert!(answer.contains(".sagebrush/credentials"), "{answer}");
+    }
+    assert_eq!(stranger.line(), "done");
+    stranger.finish();
+    assert_eq!(gate.get("/_sagebrush/health").status, 200);
+    assert!(!gate.stop_was_requested());
+    assert_eq!(gate.post("/_sagebrush/stop").status, 200);
+    gate.stop_requested();
+}
+
+#[test]
+fn a_shutdown_lets_requests_under_way_finish() {
+    let mut gate = gate();
+    let mut idle = gate.connect();
+    let mut used = gate.connect();
+    used.write(&gate.call_text("ListModels", &json!({})));
+    assert_eq!(used.answer().status, 200);
+    let mut watcher = gate.connect();
+    watcher.write(&format!("GET /_sagebrush/watch HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+    assert_eq!(watcher.head().unwrap().0, 200);
+    watcher.chunk().unwrap();
+    let mut busy = gate.connect();
+    busy.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Content-Type: application/x-amz-json-1.1\r\nContent-Length: 2\r\n\
+         Expect: 100-continue\r\n\r\n",
+        gate.address
+    ));
+    // Its handler waits for the body: the request is under way.
+    assert_eq!(busy.head().unwrap().0, 100);
+
+    let ended = gate.begin_shutdown();
+    assert!(idle.is_silent_end());
+    assert!(used.is_silent_end());
+    watcher.wait_closed();
+    assert!(ended.try_recv().is_err(), "a request is still under way");
+    busy.write("{}");
+    let answer = busy.answer();
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(busy.is_silent_end());
+    assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), 0);
+    assert!(std::net::TcpStream::connect(gate.address).is_err());
+}
+
+#[test]
+fn a_shutdown_is_bounded() {
+    let mut gate = Gate::start(Limits { grace: Duration::from_millis(50), ..Limits::default() });
+    let mut busy = gate.connect();
+    busy.write(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Content-Length: 2\r\nExpect: 100-continue\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(busy.head().unwrap().0, 100);
+    let ended = gate.begin_shutdown();
+    assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), 1);
+    busy.wait_closed();
+}
+
+/// A client in a process of its own that says line by line how far it is.
+pub struct Peer {
+    child: Child,
+    lines: BufReader<std::process::ChildStdout>,
+}
+
+impl Peer {
+    fn python(script: &str, arguments: &[&str]) -> Self {
+        Self::spawn(Command::new("python3").args(["-c", script]).args(arguments))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("these tests need python3, bash and setpriv");
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    fn finish(mut self) {
+        drop(self.child.stdin.take());
+        let mut rest = String::new();
+        self.lines.read_to_string(&mut rest).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{rest}");
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn dropping_a_gateway_frees_its_port() {
+    let gate = gate();
+    let address = gate.address;
+    drop(gate);
+    while std::net::TcpStream::connect(address).is_ok() {
+        std::thread::yield_now();
+    }
+}
