@@ -13,7 +13,7 @@ use super::Credentials;
 use super::connection::Peer;
 use crate::api::codec::Head;
 use crate::api::error::AwsError;
-use crate::api::signing::{self, Presented, SignatureError};
+use crate::api::signing::{self, Dialect, Presented, SignatureError};
 use crate::domain::time::Timestamp;
 use http::header::{HOST, ORIGIN, REFERER};
 use http::{HeaderMap, Method, Uri};
@@ -104,7 +104,7 @@ impl Door {
             Ok(presented) => presented,
             // Half a signature is as good as none from the region's own user, as dummy keys are.
             Err(_) if peer.own => None,
-            Err(error) => return Err(error.to_aws(words == Words::S3)),
+            Err(error) => return Err(error.in_words_of(words.dialect())),
         };
         let Some(presented) = presented else {
             return if peer.own {
@@ -184,6 +184,14 @@ impl Entry {
 }
 
 impl Words {
+    pub(super) fn dialect(self) -> Dialect {
+        match self {
+            Self::Json => Dialect::Json,
+            Self::Xml => Dialect::Query,
+            Self::S3 => Dialect::S3,
+        }
+    }
+
     pub(super) fn denied(self, message: String) -> AwsError {
         let code = if self == Self::Json { "AccessDeniedException" } else { "AccessDenied" };
         AwsError::new(403, code, message)

@@ -21,6 +21,7 @@ mod peer;
 mod refusal;
 mod route;
 mod runtime;
+mod s3;
 mod server;
 mod socket;
 mod watch;
@@ -119,7 +120,7 @@ impl Gateway {
             Internal::new(Arc::clone(&region), workspace, limits.clone(), workers.closing(), stop);
         let router = Router {
             door: Door::new(credentials, address.port()),
-            objects: Objects::new(&region),
+            objects: Objects::new(s3::service(&region)),
             internal,
             limits: limits.clone(),
             main: Handle::current(),

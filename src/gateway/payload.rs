@@ -1,14 +1,12 @@
 //! Bodies on their way in: bounded, in time, hashed where a signature covers them, aws-chunked
 //! undone, trailers kept.
 
-use super::door::Entry;
 use super::limits::Limits;
 use crate::api::error::AwsError;
 use crate::serving::Body;
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use http::request::Parts;
-use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
@@ -43,7 +41,7 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
+pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -99,7 +97,7 @@ fn slow() -> AwsError {
 }
 
 /// Why a body broke off, as its client is told.
-fn broken(error: &hyper::Error) -> AwsError {
+pub(super) fn broken(error: &hyper::Error) -> AwsError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(io) = error.downcast_ref::<std::io::Error>() {
@@ -111,22 +109,4 @@ fn broken(error: &hyper::Error) -> AwsError {
         cause = error.source();
     }
     AwsError::new(400, "IncompleteBody", "The request's body ended before it was complete.")
-}
-
-/// The request as S3 takes it.
-pub(super) fn for_objects(
-    parts: Parts,
-    body: Incoming,
-    _entry: &Entry,
-    limits: &Limits,
-) -> Result<Request<Body>, AwsError> {
-    if declared_length(&parts.headers).is_some_and(|length| length > limits.object_bytes) {
-        return Err(AwsError::new(
-            400,
-            "EntityTooLarge",
-            "Your proposed upload exceeds the maximum allowed size of 5 GB for one request; use a \
-             multipart upload.",
-        ));
-    }
-    Ok(Request::from_parts(parts, stream(body)))
 }

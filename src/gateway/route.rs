@@ -141,9 +141,13 @@ impl Router {
         }
     }
 
-    /// The secret of a key that the region's AssumeRole gave out.
-    fn secret_of(&self, _access_key: &str) -> Option<Secret> {
-        None
+    /// The secret of a key that the region's AssumeRole gave out and whose time is not over.
+    fn secret_of(&self, access_key: &str) -> Option<Secret> {
+        let session = self.region.session(access_key)?;
+        (session.expires > self.region.now()).then(|| Secret {
+            secret_key: session.credentials.secret_key.clone(),
+            session_token: session.credentials.session_token.clone(),
+        })
     }
 
     /// A call whose whole input is read, checked and handed to the region.
@@ -156,7 +160,8 @@ impl Router {
         let body =
             payload::collect(&parts.headers, body, self.limits.call_bytes, &self.limits).await?;
         let head = Head::of(&parts);
-        self.prove(&entry, &head, Some(&body), false)?;
+        let words = if target.is_some() { Words::Json } else { Words::Xml };
+        self.prove(&entry, &head, Some(&body), words)?;
         let target = match target {
             Some(target) => target,
             None => form_target(&head, &body)?,
@@ -191,7 +196,7 @@ impl Router {
             // What a signature covers is not let through before it is checked.
             let limit = self.limits.invocation_bytes;
             let body = payload::collect(&parts.headers, body, limit, &self.limits).await?;
-            self.prove(&entry, &Head::of(&parts), Some(&body), false)?;
+            self.prove(&entry, &Head::of(&parts), Some(&body), Words::Json)?;
             payload::full(body)
         } else {
             payload::stream(body)
@@ -201,16 +206,16 @@ impl Router {
 
     async fn object(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
         let Incomer { parts, body, entry, .. } = incomer;
-        self.prove(&entry, &Head::of(&parts), None, true)?;
-        let request = payload::for_objects(parts, body, &entry, &self.limits)?;
-        InRuntime { handle: &self.main, future: pin!(self.objects.answer(request)) }.await
+        self.prove(&entry, &Head::of(&parts), None, Words::S3)?;
+        let answer = self.objects.answer(parts, body, &entry, &self.limits);
+        InRuntime { handle: &self.main, future: pin!(answer) }.await
     }
 
     async fn internal(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
         let Incomer { parts, body, entry, .. } = incomer;
         // Nothing below `/_sagebrush/` takes a body; reading it lets the connection live on.
         let body = payload::collect(&parts.headers, body, 64 * 1024, &self.limits).await?;
-        self.prove(&entry, &Head::of(&parts), Some(&body), false)?;
+        self.prove(&entry, &Head::of(&parts), Some(&body), Words::Json)?;
         let answer = self.internal.answer(&parts.method, &parts.uri);
         InRuntime { handle: &self.main, future: pin!(answer) }.await
     }
@@ -221,17 +226,24 @@ impl Router {
         entry: &Entry,
         head: &Head<'_>,
         body: Option<&Bytes>,
-        s3: bool,
+        words: Words,
     ) -> Result<(), AwsError> {
         if entry.proven().is_none() {
             return Ok(());
         }
         let hash = body.map(|body| payload::sha256_hex(body));
-        entry.prove(head, hash.as_deref(), self.region.now()).map_err(|error| error.to_aws(s3))
+        entry
+            .prove(head, hash.as_deref(), self.region.now())
+            .map_err(|error| error.in_words_of(words.dialect()))
     }
 
     fn caller(&self, entry: &Entry) -> Caller {
-        Caller { access_key: entry.access_key.clone(), arn: self.region.place().iam("root") }
+        let session = entry.access_key.as_deref().and_then(|key| self.region.session(key));
+        let arn = match session {
+            Some(session) if entry.proven().is_some() => session.arn.clone(),
+            _ => self.region.owner_arn(),
+        };
+        Caller { access_key: entry.access_key.clone(), arn }
     }
 }
 

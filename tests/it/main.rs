@@ -20,3 +20,4 @@ mod region;
 mod script;
 mod signing;
 mod sweep;
+mod watch;

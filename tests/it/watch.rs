@@ -1,0 +1,261 @@
+//! `/_sagebrush/watch`: a snapshot and the deltas behind it always add up to the region's state.
+
+use crate::gate::{Gate, Raw};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use sagebrush::domain::kind;
+use sagebrush::gateway::Limits;
+use sagebrush::store::{Query, Row, StoreError};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+const KINDS: [&str; 3] = [kind::MODEL, kind::ENDPOINT, kind::TRAINING_JOB];
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put { kind: usize, name: u8, status: u8 },
+    Delete { kind: usize, name: u8 },
+    Reset,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let name = 0..6u8;
+    prop_oneof![
+        12 => (0..3usize, name.clone(), any::<u8>())
+            .prop_map(|(kind, name, status)| Step::Put { kind, name, status }),
+        4 => (0..3usize, name).prop_map(|(kind, name)| Step::Delete { kind, name }),
+        1 => Just(Step::Reset),
+    ]
+}
+
+fn apply(gate: &Gate, step: &Step) {
+    let step = step.clone();
+    let store = gate.region.store();
+    let outcome: Result<(), StoreError> = gate.runtime.block_on(async {
+        if matches!(step, Step::Reset) {
+            return store.reset().await;
+        }
+        store
+            .write(move |change| {
+                match step {
+                    Step::Put { kind, name, status } => {
+                        let now = change.now();
+                        // Upper case: rows are told apart by their lower-cased names.
+                        let body = json!({ "Status": status });
+                        let mut row = Row::new(KINDS[kind], &format!("Row-{name}"), now, body);
+                        row.status = format!("S{status}");
+                        if change.get(KINDS[kind], &row.name)?.is_some() {
+                            change.update(&row)?;
+                        } else {
+                            change.insert(row)?;
+                        }
+                    }
+                    Step::Delete { kind, name } => {
+                        change.delete(KINDS[kind], &format!("row-{name}"))?;
+                    }
+                    Step::Reset => {}
+                }
+                Ok(())
+            })
+            .await
+    });
+    outcome.unwrap();
+}
+
+type State = BTreeMap<(String, String), (String, Value)>;
+
+fn actual(gate: &Gate) -> State {
+    let mut state = State::new();
+    for kind in KINDS {
+        let query = Query { kind: kind.into(), limit: 1000, ..Query::default() };
+        let page = gate.region.store().read::<_, StoreError>(|store| store.list(&query)).unwrap();
+        for row in page.rows {
+            let key = (row.kind, row.name.to_lowercase());
+            state.insert(key, (row.status, row.body));
+        }
+    }
+    state
+}
+
+/// A watcher as a front end would write it.
+struct Watcher {
+    raw: Raw,
+    text: Vec<u8>,
+    state: State,
+    revision: u64,
+    resyncs: usize,
+}
+
+impl Watcher {
+    fn open(gate: &Gate, query: &str) -> Self {
+        let mut raw = gate.connect();
+        raw.write(&format!(
+            "GET /_sagebrush/watch?bodies=1{query} HTTP/1.1\r\nHost: {}\r\n\r\n",
+            gate.address
+        ));
+        assert_eq!(raw.head().unwrap().0, 200);
+        Self { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0 }
+    }
+
+    fn line(&mut self) -> Value {
+        loop {
+            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.text.drain(..=end).collect();
+                return serde_json::from_slice(&line).unwrap();
+            }
+            let chunk = self.raw.chunk().expect("the stream ended");
+            self.text.extend(chunk);
+        }
+    }
+
+    fn take(&mut self) {
+        let line = self.line();
+        if line.get("resync").is_some() {
+            self.state.clear();
+            self.resyncs += 1;
+        } else if let Some(revision) = line["ready"].as_u64() {
+            self.revision = revision;
+        } else if let Some(kind) = line["kind"].as_str() {
+            let name = line["name"].as_str().unwrap().to_lowercase();
+            let key = (kind.to_owned(), name);
+            if line["change"] == "deleted" {
+                self.state.remove(&key);
+            } else {
+                assert!(line["arn"].as_str().unwrap().starts_with("arn:aws:"), "{line}");
+                let status = line["status"].as_str().unwrap().to_owned();
+                self.state.insert(key, (status, line["body"].clone()));
+            }
+            if line.get("change").is_some() {
+                self.revision = line["revision"].as_u64().unwrap();
+            }
+        }
+    }
+
+    fn catch_up(&mut self, revision: u64) {
+        while self.revision < revision {
+            self.take();
+        }
+    }
+}
+
+fn revision(gate: &Gate) -> u64 {
+    gate.get("/_sagebrush/health").json()["revision"].as_u64().unwrap()
+}
+
+#[test]
+fn a_snapshot_and_its_deltas_are_the_regions_state() {
+    let gate = Gate::start(Limits::default());
+    let mut runner = TestRunner::new(Config { cases: 48, ..Config::default() });
+    let strategy = (
+        prop::collection::vec(step(), 0..40),
+        prop::collection::vec(step(), 0..40),
+        prop::collection::vec(step(), 0..40),
+    );
+    runner
+        .run(&strategy, |(before, first, second)| {
+            before.iter().for_each(|step| apply(&gate, step));
+            let mut fresh = Watcher::open(&gate, "");
+            // One that knows the state of now already, and goes away for a while.
+            let since = revision(&gate);
+            let known = actual(&gate);
+            first.iter().for_each(|step| apply(&gate, step));
+            let mut later = Watcher::open(&gate, &format!("&since={since}"));
+            later.state = known;
+            later.revision = since;
+            second.iter().for_each(|step| apply(&gate, step));
+            let last = revision(&gate);
+            for watcher in [&mut fresh, &mut later] {
+                watcher.catch_up(last);
+                prop_assert_eq!(&watcher.state, &actual(&gate));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_revision_from_another_time_forces_a_resync() {
+    let gate = Gate::start(Limits::default());
+    apply(&gate, &Step::Put { kind: 0, name: 1, status: 7 });
+    let mut watcher = Watcher::open(&gate, "&since=999999");
+    watcher.catch_up(revision(&gate));
+    assert_eq!((watcher.resyncs, watcher.state), (1, actual(&gate)));
+    let answer = gate.get("/_sagebrush/watch?since=soon");
+    assert_eq!(answer.status, 400, "{}", answer.text());
+}
+
+#[test]
+fn silence_is_broken_by_heartbeats() {
+    let limits = Limits { heartbeat: Duration::from_millis(10), ..Limits::default() };
+    let gate = Gate::start(limits);
+    let mut watcher = Watcher::open(&gate, "");
+    loop {
+        if watcher.line().get("heartbeat").is_some() {
+            break;
+        }
+    }
+}
+
+#[test]
+fn there_are_only_so_many_streams() {
+    let gate = Gate::start(Limits { watchers: 1, ..Limits::default() });
+    let watcher = Watcher::open(&gate, "");
+    let answer = gate.get("/_sagebrush/watch");
+    assert_eq!((answer.status, answer.code().as_str()), (503, "ServiceUnavailable"));
+    drop(watcher);
+    // Freed once the gateway notices, which the next line that it writes makes it do.
+    loop {
+        apply(&gate, &Step::Put { kind: 0, name: 1, status: 7 });
+        let mut raw = gate.connect();
+        raw.write(&format!("GET /_sagebrush/watch HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+        if raw.head().unwrap().0 == 200 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_reset_empties_the_region_by_post_alone() {
+    let gate = Gate::start(Limits::default());
+    apply(&gate, &Step::Put { kind: 0, name: 1, status: 7 });
+    assert_eq!(gate.get("/_sagebrush/reset").status, 405);
+    assert_eq!(actual(&gate).len(), 1);
+    assert_eq!(gate.post("/_sagebrush/reset").json()["reset"], true);
+    assert!(actual(&gate).is_empty());
+    assert_eq!(gate.get("/_sagebrush/nonsense").status, 404);
+    let coverage = gate.get("/_sagebrush/coverage").json();
+    assert_eq!(coverage["services"]["sagemaker"]["CreateModel"]["behaviour"], "behaves");
+    let instances = gate.get("/_sagebrush/instances").json();
+    assert!(instances["instances"].as_array().unwrap().len() > 100);
+}
+
+/// A front end that is started over a full region waits for this.
+#[test]
+fn ten_thousand_rows_are_told_quickly() {
+    let gate = Gate::start(Limits::default());
+    let outcome: Result<(), StoreError> = gate.runtime.block_on(async {
+        let fill = |change: &mut sagebrush::store::Change<'_>| {
+            for n in 0..10_000 {
+                let now = change.now();
+                let body = json!({ "ModelName": format!("m{n}"), "ExecutionRoleArn": "arn" });
+                change.insert(Row::new(kind::MODEL, &format!("m{n}"), now, body))?;
+            }
+            Ok(())
+        };
+        gate.region.store().write(fill).await
+    });
+    outcome.unwrap();
+    let begun = Instant::now();
+    let mut raw = gate.connect();
+    raw.write(&format!("GET /_sagebrush/watch HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+    assert_eq!(raw.head().unwrap().0, 200);
+    let mut text = Vec::new();
+    while !text.windows(8).rev().take(200).any(|eight| eight == b"{\"ready\"") {
+        text.extend(raw.chunk().unwrap());
+    }
+    let took = begun.elapsed();
+    let lines = text.iter().filter(|byte| **byte == b'\n').count();
+    assert_eq!(lines, 10_002);
+    println!("10,000 rows, {} bytes, in {took:?}", text.len());
+}
