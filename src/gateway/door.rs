@@ -25,6 +25,13 @@ pub(super) struct Secret {
     pub(super) session_token: Option<String>,
 }
 
+/// What is known of a key that is not the region's own.
+pub(super) enum Known {
+    No,
+    Expired,
+    Yes(Secret),
+}
+
 /// Who comes in, and what is still to be proven once the body is there.
 pub(super) struct Entry {
     /// The key that signed; `None` when nothing did.
@@ -98,7 +105,7 @@ impl Door {
         head: &Head<'_>,
         peer: Peer,
         words: Words,
-        secret_of: impl FnOnce(&str) -> Option<Secret>,
+        secret_of: impl FnOnce(&str) -> Known,
     ) -> Result<Entry, AwsError> {
         let presented = match signing::presented(head) {
             Ok(presented) => presented,
@@ -115,19 +122,17 @@ impl Door {
         };
         let access_key = Some(presented.access_key.clone());
         match self.secret(&presented.access_key, secret_of) {
-            Some(secret) => Ok(Entry { access_key, proof: Some((presented, secret)) }),
-            None if peer.own => Ok(Entry { access_key, proof: None }),
-            None => Err(words.unknown_key(self)),
+            Known::Yes(secret) => Ok(Entry { access_key, proof: Some((presented, secret)) }),
+            Known::Expired => Err(words.expired()),
+            Known::No if peer.own => Ok(Entry { access_key, proof: None }),
+            Known::No => Err(words.unknown_key(self)),
         }
     }
 
-    fn secret(
-        &self,
-        access_key: &str,
-        secret_of: impl FnOnce(&str) -> Option<Secret>,
-    ) -> Option<Secret> {
+    fn secret(&self, access_key: &str, secret_of: impl FnOnce(&str) -> Known) -> Known {
         if access_key == self.key.access_key {
-            return Some(Secret { secret_key: self.key.secret_key.clone(), session_token: None });
+            let secret_key = self.key.secret_key.clone();
+            return Known::Yes(Secret { secret_key, session_token: None });
         }
         secret_of(access_key)
     }
@@ -204,6 +209,11 @@ impl Words {
             Self::S3 => "AccessDenied",
         };
         AwsError::new(403, code, format!("The request is not signed, and {}", door.stranger()))
+    }
+
+    fn expired(self) -> AwsError {
+        let code = if self == Self::Json { "ExpiredTokenException" } else { "ExpiredToken" };
+        AwsError::new(403, code, "The security token included in the request is expired")
     }
 
     fn unknown_key(self, door: &Door) -> AwsError {

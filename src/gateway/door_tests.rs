@@ -103,10 +103,10 @@ fn strangers_must_sign(#[case] words: Words, #[case] code: &str) {
     let head = Head { method: &Method::POST, path: uri.path(), query: "", headers: &headers };
     let address = SocketAddr::from(([127, 0, 0, 1], 9));
     let peer = |own| Peer { address, local: address, own };
-    let error = door().admit(&head, peer(false), words, |_| None).err().unwrap();
+    let error = door().admit(&head, peer(false), words, |_| Known::No).err().unwrap();
     assert_eq!((error.status, error.code.as_ref()), (403, code));
     assert!(error.message.contains(".sagebrush/credentials"), "{}", error.message);
-    assert!(door().admit(&head, peer(true), words, |_| None).unwrap().access_key.is_none());
+    assert!(door().admit(&head, peer(true), words, |_| Known::No).unwrap().access_key.is_none());
 }
 
 #[rstest]

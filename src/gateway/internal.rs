@@ -15,7 +15,7 @@
 //! | `GET instances` | the instance types with sizes, list prices and their sources |
 //! | `GET watch?since=R&bodies=1` | see [`super::watch`] |
 //! | `GET endpoints/<name>/live` | see [`super::live`] |
-//! | `GET logs?group=G&stream=S&prefix=P&filter=T` | see [`super::follow`] |
+//! | `GET logs?group=G&stream=S&prefix=P&filter=T&tail=N` | see [`super::follow`] |
 
 use super::limits::Limits;
 use super::{follow, live, payload, watch};

@@ -120,7 +120,7 @@ impl Gateway {
             Internal::new(Arc::clone(&region), workspace, limits.clone(), workers.closing(), stop);
         let router = Router {
             door: Door::new(credentials, address.port()),
-            objects: Objects::new(s3::service(&region)),
+            objects: Objects::new(s3::service(region.store(), region.place())),
             internal,
             limits: limits.clone(),
             main: Handle::current(),

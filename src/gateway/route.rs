@@ -5,7 +5,7 @@
 //! S3's.
 
 use super::connection::{Handler, Peer};
-use super::door::{Door, Entry, Secret, Words};
+use super::door::{Door, Entry, Known, Secret, Words};
 use super::internal::Internal;
 use super::limits::Limits;
 use super::object::Objects;
@@ -141,13 +141,16 @@ impl Router {
         }
     }
 
-    /// The secret of a key that the region's AssumeRole gave out and whose time is not over.
-    fn secret_of(&self, access_key: &str) -> Option<Secret> {
-        let session = self.region.session(access_key)?;
-        (session.expires > self.region.now()).then(|| Secret {
-            secret_key: session.credentials.secret_key.clone(),
-            session_token: session.credentials.session_token.clone(),
-        })
+    /// The secret of a key that the region's AssumeRole gave out.
+    fn secret_of(&self, access_key: &str) -> Known {
+        match self.region.session(access_key) {
+            None => Known::No,
+            Some(session) if session.expires <= self.region.now() => Known::Expired,
+            Some(session) => Known::Yes(Secret {
+                secret_key: session.credentials.secret_key.clone(),
+                session_token: session.credentials.session_token.clone(),
+            }),
+        }
     }
 
     /// A call whose whole input is read, checked and handed to the region.

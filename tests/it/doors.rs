@@ -1,7 +1,10 @@
 //! Who and what the gateway lets in, tried over real sockets.
 
 use crate::gate::{Gate, PATIENCE, Raw};
+use http::{HeaderMap, Method};
 use rstest::rstest;
+use sagebrush::api::signing::{Credentials, PayloadHash, presign, sha256_hex, sign};
+use sagebrush::domain::time::{Clock, SystemClock, Timestamp};
 use sagebrush::gateway::Limits;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read};
@@ -366,6 +369,10 @@ ask 'GET /_sagebrush/health HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n'
 ask "POST / HTTP/1.1\r\nHost: %s\r\n$LIST"
 ask 'GET /bucket HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n'
 ask "POST / HTTP/1.1\r\nHost: %s\r\nX-Amz-Date: 20260101T000000Z\r\n$AUTH\r\n$LIST"
+exec 3<>/dev/tcp/127.0.0.1/$PORT
+printf '%s' "$SIGNED" >&3
+tr '\r\n' '  ' <&3; echo
+exec 3>&-
 # A socket whose owner is gone looks like root's to whoever asks the kernel carelessly.
 for _ in {1..200}; do
     exec 3<>/dev/tcp/127.0.0.1/$PORT
@@ -384,7 +391,10 @@ fn another_local_user_is_refused() {
     let gate = gate();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "bash", "-c", STRANGER]);
-    let mut stranger = Peer::spawn(command.env("PORT", gate.address.port().to_string()));
+    command.env("PORT", gate.address.port().to_string());
+    let signed = signed_list(&gate, &own_key(&gate), now(), "{}");
+    command.env("SIGNED", signed.replacen("\r\n", "\r\nConnection: close\r\n", 1));
+    let mut stranger = Peer::spawn(&mut command);
     for code in [
         "MissingAuthenticationToken",
         "MissingAuthenticationTokenException",
@@ -396,12 +406,162 @@ fn another_local_user_is_refused() {
         assert!(answer.contains(code), "{code}: {answer}");
         assert!(answer.contains(".sagebrush/credentials"), "{answer}");
     }
+    let signed = stranger.line();
+    assert!(signed.starts_with("HTTP/1.1 200"), "{signed}");
     assert_eq!(stranger.line(), "done");
     stranger.finish();
     assert_eq!(gate.get("/_sagebrush/health").status, 200);
     assert!(!gate.stop_was_requested());
     assert_eq!(gate.post("/_sagebrush/stop").status, 200);
     gate.stop_requested();
+}
+
+fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+fn own_key(gate: &Gate) -> Credentials {
+    Credentials {
+        access_key: gate.credentials.access_key.clone(),
+        secret_key: gate.credentials.secret_key.clone(),
+        session_token: None,
+    }
+}
+
+/// ListModels, signed for the body `{}` and sent with `body`.
+fn signed_list(gate: &Gate, key: &Credentials, at: Timestamp, body: &str) -> String {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", gate.address.to_string().parse().unwrap());
+    headers.insert("x-amz-target", "SageMaker.ListModels".parse().unwrap());
+    headers.insert("content-type", "application/x-amz-json-1.1".parse().unwrap());
+    let payload = PayloadHash::Sha256(sha256_hex(b"{}"));
+    sign(&Method::POST, "/", "", &mut headers, &payload, key, "us-east-1", "sagemaker", at);
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
+        .collect();
+    format!("POST / HTTP/1.1\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+#[test]
+fn the_regions_own_key_is_always_verified() {
+    let gate = gate();
+    let key = own_key(&gate);
+    let sound = gate.send(&signed_list(&gate, &key, now(), "{}"));
+    assert_eq!(sound.status, 200, "{}", sound.text());
+
+    let other_body = gate.send(&signed_list(&gate, &key, now(), "{ }"));
+    assert_eq!((other_body.status, other_body.code().as_str()), (403, "InvalidSignatureException"));
+
+    let wrong = Credentials { secret_key: "wrong".into(), ..key.clone() };
+    let wrong = gate.send(&signed_list(&gate, &wrong, now(), "{}"));
+    assert_eq!((wrong.status, wrong.code().as_str()), (403, "InvalidSignatureException"));
+
+    let hour_ago = Timestamp::from_millis(now().as_millis() - 3_600_000);
+    assert_eq!(gate.send(&signed_list(&gate, &key, hour_ago, "{}")).status, 403);
+
+    // From the region's own user, keys that nobody gave out are as good as none.
+    let dummy =
+        Credentials { access_key: "test".into(), secret_key: "test".into(), session_token: None };
+    assert_eq!(gate.send(&signed_list(&gate, &dummy, hour_ago, "{ }")).status, 200);
+}
+
+#[test]
+fn a_presigned_request_is_verified_and_ends() {
+    let gate = gate();
+    let key = own_key(&gate);
+    let host = gate.address.to_string();
+    let ask = |query: &str| {
+        gate.send(&format!("GET /no-such-bucket?{query} HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    };
+    let presigned = |key: &Credentials, at: Timestamp| {
+        let path = "/no-such-bucket";
+        presign(&Method::GET, &host, path, "", 60, key, "us-east-1", "s3", at)
+    };
+    let sound = ask(query_of(&presigned(&key, now())));
+    assert!(sound.status != 403, "{}", sound.text());
+    let hour_ago = Timestamp::from_millis(now().as_millis() - 3_600_000);
+    let expired = ask(query_of(&presigned(&key, hour_ago)));
+    assert_eq!((expired.status, expired.code().as_str()), (403, "AccessDenied"));
+    let wrong = Credentials { secret_key: "wrong".into(), ..key };
+    let wrong = ask(query_of(&presigned(&wrong, now())));
+    assert_eq!((wrong.status, wrong.code().as_str()), (403, "SignatureDoesNotMatch"));
+}
+
+/// The query of an address, or of what is a query alone.
+fn query_of(presigned: &str) -> &str {
+    presigned.split_once('?').map_or(presigned, |(_, query)| query)
+}
+
+#[test]
+fn an_assumed_role_signs_with_what_it_was_given() {
+    let gate = gate();
+    let form = "Action=AssumeRole&Version=2011-06-15&RoleSessionName=me&\
+                RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fexecution";
+    let answer = gate.send(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        gate.address,
+        form.len()
+    ));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let member = |name: &str| {
+        let text = answer.text();
+        let rest = text.split(&format!("<{name}>")).nth(1).unwrap();
+        rest.split('<').next().unwrap().to_owned()
+    };
+    let session = Credentials {
+        access_key: member("AccessKeyId"),
+        secret_key: member("SecretAccessKey"),
+        session_token: Some(member("SessionToken")),
+    };
+    let sound = gate.send(&signed_list(&gate, &session, now(), "{}"));
+    assert_eq!(sound.status, 200, "{}", sound.text());
+    let without_token = Credentials { session_token: None, ..session.clone() };
+    assert_eq!(gate.send(&signed_list(&gate, &without_token, now(), "{}")).status, 403);
+    let wrong = Credentials { secret_key: "wrong".into(), ..session };
+    assert_eq!(gate.send(&signed_list(&gate, &wrong, now(), "{}")).status, 403);
+}
+
+#[test]
+fn what_is_not_here_is_named() {
+    let gate = gate();
+    let dynamo = gate.send(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nContent-Length: 2\r\n\r\n{{}}",
+        gate.address
+    ));
+    assert_eq!((dynamo.status, dynamo.code().as_str()), (400, "UnsupportedOperation"));
+    assert!(dynamo.text().contains("dynamodb") && dynamo.text().contains("sagemaker-runtime"));
+    let unknown = gate.call("FlyToTheMoon", &json!({}));
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.text().contains("FlyToTheMoon"), "{}", unknown.text());
+    let cluster = gate.call("ListClusters", &json!({}));
+    assert!(cluster.header("x-amzn-requestid").is_some());
+    let invalid = gate.call("CreateModel", &json!({ "ModelName": "no spaces", "Tags": 7 }));
+    assert_eq!(invalid.status, 400);
+    let gone = gate.send(&format!(
+        "POST /endpoints/none/invocations HTTP/1.1\r\nHost: {}\r\nContent-Length: 3\r\n\r\n1,2",
+        gate.address
+    ));
+    assert_eq!((gone.status, gone.code().as_str()), (400, "ValidationError"));
+    assert!(gone.text().contains("Endpoint none of account 123456789012 not found."));
+    let metrics = gate.send(&format!(
+        "POST /service/Nonsense/operation/ListMetrics HTTP/1.1\r\nHost: {}\r\n\
+         smithy-protocol: rpc-v2-cbor\r\nContent-Length: 0\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(metrics.status, 400);
+    assert_eq!(metrics.header("smithy-protocol"), Some("rpc-v2-cbor"));
+    assert_eq!(
+        gate.send(&format!(
+            "HEAD /nothing HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            gate.address
+        ))
+        .status
+            / 100,
+        4
+    );
 }
 
 #[test]

@@ -230,6 +230,40 @@ fn a_reset_empties_the_region_by_post_alone() {
     assert!(instances["instances"].as_array().unwrap().len() > 100);
 }
 
+#[test]
+fn log_lines_are_told_as_they_are_written() {
+    use sagebrush::domain::time::Timestamp;
+    use sagebrush::store::logs::LogEvent;
+    let gate = Gate::start(Limits::default());
+    let logs = gate.region.store().logs();
+    let write = |stream: &str, messages: &[&str]| {
+        let event = |message: &&str| LogEvent {
+            timestamp: Timestamp::from_millis(1_000),
+            message: (*message).to_owned(),
+        };
+        gate.runtime.block_on(logs.ensure("/group", stream)).unwrap();
+        let events: Vec<LogEvent> = messages.iter().map(event).collect();
+        logs.append("/group", stream, &events).unwrap();
+    };
+    write("a/1", &["old one", "old two"]);
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "GET /_sagebrush/logs?group=/group&prefix=a/&filter=o&tail=1 HTTP/1.1\r\nHost: {}\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(raw.head().unwrap().0, 200);
+    let mut told = Watcher { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0 };
+    assert_eq!(told.line()["message"], "old two");
+    write("b/1", &["of another stream"]);
+    write("a/2", &["not this: without the letter", "here", "now"]);
+    let line = told.line();
+    assert_eq!(line["message"], "not this: without the letter");
+    let line = told.line();
+    assert_eq!((&line["message"], &line["stream"]), (&json!("now"), &json!("a/2")));
+    assert_eq!((&line["position"], &line["timestamp"]), (&json!(2), &json!(1_000)));
+    assert_eq!(gate.get("/_sagebrush/logs").status, 400);
+}
+
 /// A front end that is started over a full region waits for this.
 #[test]
 fn ten_thousand_rows_are_told_quickly() {
