@@ -13,6 +13,7 @@ mod architecture;
 mod doors;
 mod gate;
 mod instance;
+mod linear_learner;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times
 mod python;

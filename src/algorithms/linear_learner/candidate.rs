@@ -102,6 +102,16 @@ impl Candidate {
         self.epoch_loss.is_finite() && self.weights.iter().all(|weight| weight.is_finite())
     }
 
+    /// What weights cost by `wd` and `l1`: training makes the sum of this and the loss small.
+    pub fn penalty(&self, weights: &[f32]) -> f64 {
+        let (features, biases) = weights.split_at(self.task.outputs * self.columns);
+        let squares = |of: &[f32]| of.iter().map(|weight| f64::from(weight * weight)).sum::<f64>();
+        let Recipe { l1, wd, bias_wd_mult, .. } = self.recipe;
+        let sizes: f64 = features.iter().map(|weight| f64::from(weight.abs())).sum();
+        0.5 * f64::from(wd) * (squares(features) + f64::from(bias_wd_mult) * squares(biases))
+            + f64::from(l1) * sizes
+    }
+
     /// One step on the rows of a batch; returns the batch's mean loss.
     pub fn step(&mut self, features: &[f32], targets: &[f32], weighting: &Weighting) -> f64 {
         self.gradient.fill(0.0);

@@ -277,13 +277,14 @@ fn scaling(given: &Hyperparameters, task: Task) -> Scaling {
     }
 }
 
-/// The rows of a batch: as given; else 1000, or a 32nd of small data, so that an epoch has steps to learn by.
+/// The rows of a batch: as given; else 1000, or a 128th of small data, so that an epoch has steps to
+/// learn by: fifteen epochs of too few steps stop short of the optimum.
 fn batch(given: &Hyperparameters, rows: usize, report: &mut Report<'_>) -> Result<usize, Failure> {
     let size = given.count("mini_batch_size").unwrap_or(1000);
     if given.is_given("mini_batch_size") {
         return if size <= rows { Ok(size) } else { Err(too_large_a_batch(size, rows)) };
     }
-    let fitting = rows.div_ceil(32).clamp(1, size);
+    let fitting = rows.div_ceil(128).max(4).min(rows).min(size);
     if fitting < size {
         report.warning(&format!(
             "mini_batch_size was not given; its default of {size} is too large for {rows} rows, so it is \

@@ -157,7 +157,11 @@ fn judge_epoch(
     for candidate in candidates.iter_mut().filter(|candidate| candidate.is_sound()) {
         let rank = match data.validation {
             Some(rows) => rank_on(plan, &candidate.weights, rows, data.scaler),
-            None => Rank { criterion: 0.0, loss: candidate.epoch_loss },
+            // On the rows that it learns from, a model's loss is worth no more than with its penalty.
+            None => {
+                let penalty = candidate.penalty(&candidate.weights);
+                Rank { criterion: 0.0, loss: candidate.epoch_loss + penalty }
+            }
         };
         if candidate.best.as_ref().is_none_or(|best| rank.is_better_than(&best.rank)) {
             let weights = candidate.weights.clone();
@@ -257,7 +261,9 @@ fn choose(plan: &Plan, candidates: &[Candidate], data: &Data<'_>) -> Result<Winn
         let (rank, threshold) = if calibrated {
             let outcome = evaluate(plan.task, &best.weights, judged_on, data.scaler, even);
             let cut = cut(plan, judged_on, &outcome.scores);
-            (Rank { criterion: -cut.value, loss: outcome.loss }, cut.threshold)
+            let penalty =
+                if data.validation.is_some() { 0.0 } else { candidate.penalty(&best.weights) };
+            (Rank { criterion: -cut.value, loss: outcome.loss + penalty }, cut.threshold)
         } else {
             (best.rank, even)
         };
