@@ -21,7 +21,7 @@ mod peer;
 mod refusal;
 mod route;
 mod runtime;
-mod s3;
+pub mod s3;
 mod server;
 mod socket;
 mod watch;

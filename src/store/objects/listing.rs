@@ -84,8 +84,8 @@ fn rolled_up<'a>(key: &'a [u8], prefix: &[u8], delimiter: Option<&str>) -> Optio
     key.get(..prefix.len() + at + delimiter.len())
 }
 
-/// The least byte string that is greater than all that begin with `prefix`.
-fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
+/// The least byte string that is greater than all that begin with `prefix`; `None` when there is none.
+pub fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
     let mut next = prefix[..=last].to_vec();
     next[last] += 1;

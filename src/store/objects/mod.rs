@@ -22,7 +22,7 @@ pub use bucket::Bucket;
 pub use digest::Algorithm;
 pub use draft::{Draft, Sealed};
 pub use error::ObjectError;
-pub use listing::{List, Listing};
+pub use listing::{List, Listing, successor};
 pub use multipart::{CompletedPart, Part, Upload, UploadId};
 pub use object::Condition;
 pub use reader::Reader;
