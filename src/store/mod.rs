@@ -22,6 +22,8 @@ mod snapshot;
 mod writer;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;
 
 pub use change::Change;

@@ -18,6 +18,7 @@ mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times
 mod python;
 mod region;
+mod s3;
 mod script;
 mod signing;
 mod sweep;

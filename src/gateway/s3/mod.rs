@@ -18,11 +18,11 @@ mod object;
 use crate::domain::arn::Place;
 use crate::serving::Body;
 use crate::store::Store;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use checks::{Claims, PayloadHash};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{S3Error, S3Result, s3_error};
 
@@ -92,15 +92,20 @@ async fn prepare(request: Request<Body>) -> S3Result<Request<s3s::Body>> {
     Ok(Request::from_parts(parts, s3s::Body::from(document)))
 }
 
-async fn document(body: Body) -> S3Result<Bytes> {
-    match Limited::new(body, DOCUMENT_MOST).collect().await {
-        Ok(document) => Ok(document.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(s3_error!(
-            MaxMessageLengthExceeded,
-            "Your request was too big. A document of this call has at most 8 MiB."
-        )),
-        Err(error) => Err(broken_body(&*error)),
+async fn document(mut body: Body) -> S3Result<Bytes> {
+    let mut document = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_body(&*error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if document.len() + data.len() > DOCUMENT_MOST {
+            return Err(s3_error!(
+                MaxMessageLengthExceeded,
+                "Your request was too big. A document of this call has at most 8 MiB."
+            ));
+        }
+        document.extend_from_slice(&data);
     }
+    Ok(document.freeze())
 }
 
 /// The body broke off, or was not what its framing or its signature promised. The gateway says so
