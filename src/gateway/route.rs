@@ -94,14 +94,9 @@ impl Handler for Router {
         let resource = parts.uri.path().to_owned();
         let about = format!("{} {resource}", parts.method);
         let work = self.serve(plan, parts, body, peer, &request_id, received);
-        let mut response = match AssertUnwindSafe(work).catch_unwind().await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) => wire.error(&error, &resource, &request_id),
-            Err(panic) => {
-                let error = panicked(&*panic, &about, &request_id);
-                wire.error(&error, &resource, &request_id)
-            }
-        };
+        let mut response = guarded(work, &about, &request_id)
+            .await
+            .unwrap_or_else(|error| wire.error(&error, &resource, &request_id));
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(&request_id) {
             headers.entry("x-amzn-requestid").or_insert(id);
@@ -380,7 +375,18 @@ fn foreign(service: &str) -> AwsError {
     )
 }
 
-/// The answer to a request whose handler panicked. The worker lives on.
+/// A handler that panics takes neither its connection nor its worker with it.
+async fn guarded<T>(
+    work: impl Future<Output = Result<T, AwsError>>,
+    about: &str,
+    request_id: &str,
+) -> Result<T, AwsError> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(panic) => Err(panicked(&*panic, about, request_id)),
+    }
+}
+
 fn panicked(panic: &(dyn Any + Send), about: &str, request_id: &str) -> AwsError {
     let what = panic
         .downcast_ref::<&str>()
@@ -412,3 +418,7 @@ impl<F: Future + Unpin> Future for InRuntime<'_, F> {
         Pin::new(&mut self.future).poll(cx)
     }
 }
+
+#[cfg(test)]
+#[path = "route_tests.rs"]
+mod tests;
