@@ -3,8 +3,8 @@
 
 use super::{Refusal, Region};
 use super::{
-    endpoint, endpoint_config, iam, model, model_package, model_package_group, recorded, sts, tag,
-    training_job,
+    endpoint, endpoint_config, iam, logs, model, model_package, model_package_group, recorded, sts,
+    tag, training_job,
 };
 use futures::future::BoxFuture;
 use serde::Serialize;
@@ -144,6 +144,7 @@ pub fn table() -> &'static Table {
         training_job::rows(&mut table);
         sts::rows(&mut table);
         iam::rows(&mut table);
+        logs::rows(&mut table);
         recorded::rows(&mut table);
         table
     });

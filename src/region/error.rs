@@ -6,6 +6,7 @@
 
 use crate::api::error::AwsError;
 use crate::store::StoreError;
+use crate::store::logs::LogError;
 use std::borrow::Cow;
 
 /// Why a call is refused.
@@ -38,6 +39,27 @@ pub enum Refusal {
     /// The region's own fault, in words for its log.
     #[error("{0}")]
     Fault(String),
+}
+
+impl From<LogError> for Refusal {
+    fn from(error: LogError) -> Self {
+        match error {
+            LogError::NoSuchGroup(_) => {
+                Self::Absent("The specified log group does not exist.".into())
+            }
+            LogError::NoSuchStream(_) => {
+                Self::Absent("The specified log stream does not exist.".into())
+            }
+            LogError::GroupExists(_) => {
+                Self::Taken("The specified log group already exists".into())
+            }
+            LogError::StreamExists(_) => {
+                Self::Taken("The specified log stream already exists".into())
+            }
+            LogError::BadToken => Self::Invalid("The specified nextToken is invalid.".into()),
+            LogError::Store(fault) => fault.into(),
+        }
+    }
 }
 
 impl From<StoreError> for Refusal {

@@ -15,6 +15,7 @@ pub mod family;
 mod iam;
 pub mod listing;
 mod log_sink;
+mod logs;
 pub mod model;
 pub mod model_package;
 pub mod model_package_group;
