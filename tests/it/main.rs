@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod clients;
 mod doors;
 mod gate;
 mod instance;
