@@ -28,6 +28,18 @@ pub(super) fn no_weight(endpoint: &str) -> AwsError {
     ))
 }
 
+pub(super) fn no_components(endpoint: &str) -> AwsError {
+    validation(format!(
+        "Inference Component Name header is not allowed for endpoint {endpoint}, which has no \
+         inference components."
+    ))
+}
+
+/// The caller's body ended before its announced length.
+pub(super) fn incomplete() -> AwsError {
+    validation("The request body ended before it was complete.".to_owned())
+}
+
 /// AWS refuses oversized bodies before its protocol layer, hence the bare number as a code.
 pub(super) fn too_large() -> AwsError {
     AwsError::new(413, "413", format!("HTTP content length exceeded {MAX_BODY_BYTES} bytes."))

@@ -4,12 +4,14 @@
 //! the region publishes, picks a variant and an instance, and streams bytes both ways. What it
 //! measured goes into recorders that each worker thread writes for itself and readers merge.
 
+mod body;
 mod fault;
 mod forward;
 pub mod health;
 mod plane;
 mod pool;
 mod recorder;
+mod stream;
 mod table;
 
 pub use fault::MAX_BODY_BYTES;
