@@ -82,10 +82,11 @@ pub async fn wait_until_healthy(
     let mut last = Ping::Silent;
     let healthy = become_healthy(address, &mut last);
     let ended = async {
-        match exit.wait_for(Option::is_some).await {
-            Ok(exit) => exit.clone(),
-            // Nobody watches the container any more; the deadline will say so.
-            Err(_) => std::future::pending().await,
+        let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone());
+        match ended {
+            Some(exit) => exit,
+            // Nobody watches the container any more; the deadline will tell.
+            None => std::future::pending().await,
         }
     };
     let notice = async {
@@ -97,7 +98,7 @@ pub async fn wait_until_healthy(
         tokio::select! {
             biased;
             () = healthy => None,
-            exit = ended => exit,
+            exit = ended => Some(exit),
             () = notice => None,
         }
     })
