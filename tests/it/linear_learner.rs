@@ -64,10 +64,15 @@ struct Server {
 
 impl Server {
     fn start(root: &Root) -> Self {
+        Self::start_with(root, &[])
+    }
+
+    fn start_with(root: &Root, environment: &[(&str, &str)]) -> Self {
         let socket = root.path("s");
         let listener = UnixListener::bind(&socket).unwrap();
-        let child =
-            root.command("serve").stdin(Stdio::from(OwnedFd::from(listener))).spawn().unwrap();
+        let mut command = root.command("serve");
+        command.stdin(Stdio::from(OwnedFd::from(listener))).envs(environment.iter().copied());
+        let child = command.spawn().unwrap();
         Self { child, socket }
     }
 
@@ -331,6 +336,21 @@ fn a_server_ends_at_sigterm_and_when_nobody_reads_its_log() {
     let log: ChildStdout = orphan.child.stdout.take().unwrap();
     drop(log);
     assert_eq!(orphan.child.wait().unwrap().code(), Some(1));
+}
+
+#[test]
+fn the_environment_may_choose_the_answers_format() {
+    let root = Root::new(REGRESSOR, CSV_TRAIN);
+    root.data("train", "line.csv", line(64).as_bytes());
+    assert!(root.train().status.success());
+    let server = Server::start_with(&root, &[("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", "text/csv")]);
+    let mut stream = server.connect();
+    let request =
+        "POST /invocations HTTP/1.1\r\nContent-Type: text/csv\r\nContent-Length: 3\r\n\r\n1,2";
+    let (status, head, _) = ask(&mut stream, request);
+    assert!(status == 200 && head.contains("Content-Type: text/csv"), "{head}");
+    let (_, head, _) = invoke(&mut stream, "text/csv", "application/json", "1,2");
+    assert!(head.contains("Content-Type: application/json"), "{head}");
 }
 
 #[test]

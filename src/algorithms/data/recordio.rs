@@ -241,6 +241,7 @@ pub(super) fn tensor_row(
 }
 
 /// One field of a message.
+#[derive(Clone, Copy)]
 enum Content<'a> {
     Varint(u64),
     Fixed32(u32),

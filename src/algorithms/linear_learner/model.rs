@@ -54,7 +54,7 @@ impl LinearModel {
             }
         }
         parts.sort_by(|one, other| one.host.cmp(&other.host));
-        Self::combine(parts, folder)
+        Self::combine(&parts, folder)
     }
 
     fn read(path: &Path, name: &str) -> Result<Self, Failure> {
@@ -77,7 +77,7 @@ impl LinearModel {
     }
 
     /// The mean of the shards' models.
-    fn combine(parts: Vec<Self>, folder: &Path) -> Result<Self, Failure> {
+    fn combine(parts: &[Self], folder: &Path) -> Result<Self, Failure> {
         let Some(mut whole) = parts.first().cloned() else {
             return Err(Failure::client(format!(
                 "{} holds no model_<host>.json. Models trained by AWS's own container (MXNet) are not \

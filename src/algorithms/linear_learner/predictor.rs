@@ -18,6 +18,8 @@ pub struct LinearPredictor {
     weights: Vec<f64>,
     biases: Vec<f64>,
     threshold: f32,
+    /// `SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT`: what to answer in when a request does not say.
+    default_accept: Option<String>,
 }
 
 /// What the answer is written as.
@@ -70,6 +72,7 @@ impl LinearPredictor {
             weights: model.weights.concat(),
             biases: model.biases,
             threshold: model.threshold as f32,
+            default_accept: std::env::var("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT").ok(),
         }
     }
 
@@ -165,7 +168,8 @@ impl Predictor for LinearPredictor {
         invocation: &Invocation<'_>,
         answer: &mut Vec<u8>,
     ) -> Result<&'static str, Refusal> {
-        let (content_type, writes) = Writes::of(invocation.accept)?;
+        let (content_type, writes) =
+            Writes::of(invocation.accept.or(self.default_accept.as_deref()))?;
         let rows = self.rows(invocation)?;
         let mut scores = vec![0.0; self.biases.len()];
         let (before, between, after): (&[u8], &[u8], &[u8]) = match writes {
