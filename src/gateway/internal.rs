@@ -12,6 +12,7 @@
 //! | `POST reset` | empties the region, its containers too, then `{reset:true, revision}` |
 //! | `POST stop` | `{stopping:true, pid}`; the region then shuts down in order |
 //! | `GET coverage` | what each operation is worth, service by service |
+//! | `GET cost` | what jobs and endpoints would have cost at AWS's list prices |
 //! | `GET instances` | the instance types with sizes, list prices and their sources |
 //! | `GET watch?since=R&bodies=1` | see [`super::watch`] |
 //! | `GET endpoints/<name>/live` | see [`super::live`] |
@@ -22,7 +23,7 @@ use super::{follow, live, payload, watch};
 use crate::api::error::AwsError;
 use crate::api::model::{self, SERVICES};
 use crate::domain::instance::{Price, Source};
-use crate::region::{Region, dispatch};
+use crate::region::{Region, billing, dispatch};
 use crate::serving::{Body, BodyError};
 use bytes::Bytes;
 use futures::Stream;
@@ -82,7 +83,7 @@ impl Internal {
         let path = uri.path().trim_start_matches("/_sagebrush").trim_matches('/');
         let (needed, known) = match path {
             "reset" | "stop" => (Method::POST, true),
-            "health" | "coverage" | "instances" | "watch" | "logs" => (Method::GET, true),
+            "health" | "coverage" | "cost" | "instances" | "watch" | "logs" => (Method::GET, true),
             other => (Method::GET, live_endpoint(other).is_some()),
         };
         if !known {
@@ -104,6 +105,10 @@ impl Internal {
                 Ok(document(&json!({ "stopping": true, "pid": std::process::id() })))
             }
             "coverage" => Ok(document(&coverage())),
+            "cost" => {
+                let bill = billing::report(&self.region).map_err(|fault| store_failed(&fault))?;
+                Ok(document(&bill))
+            }
             "instances" => Ok(document(&self.instances())),
             _ if *method == Method::HEAD => Ok(lines(futures::stream::empty())),
             "watch" => Ok(lines(watch::stream(self.tap()?, &query)?)),

@@ -8,7 +8,7 @@ use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::SystemClock;
 use crate::engine::{
-    Address, Container, ContainerSpec, Engine, EngineError, Exit, Image, Mode, Usage,
+    Address, Container, ContainerSpec, Engine, EngineError, Exit, Image, Mode, Usage, archive,
 };
 use crate::store::{Durability, Row};
 use serde_json::{Value, json};
@@ -87,6 +87,14 @@ impl FakeEngine {
         let running = self.running.lock().unwrap();
         let hit = running.iter().filter(|fake| fake.image == image && fake.exit.borrow().is_none());
         hit.map(|fake| fake.end(Some(70), None, &["out of ideas"])).count()
+    }
+
+    /// Ends all containers, as real ones end with their region.
+    fn end_all(&self) {
+        for fake in self.running.lock().unwrap().drain(..) {
+            fake.stop.send_replace(true);
+            fake.end(None, Some(9), &[]);
+        }
     }
 
     /// How many containers of this image run.
@@ -213,9 +221,10 @@ impl Bench {
 
     /// Ends the region without a word, as SIGKILL would, and opens another on its folder.
     pub async fn crash(self) -> Self {
-        let Self { region, folder, .. } = self;
+        let Self { region, folder, engine } = self;
         region.tasks.abort().await;
-        drop(region);
+        engine.end_all();
+        drop((region, engine));
         let engine = Arc::new(FakeEngine::default());
         let region = open(&folder, &engine).await;
         Self { region, engine, folder }
@@ -223,9 +232,10 @@ impl Bench {
 
     /// Ends the region in order and opens another on its folder.
     pub async fn restart(self) -> Self {
-        let Self { region, folder, .. } = self;
+        let Self { region, folder, engine } = self;
         region.shutdown().await;
-        drop(region);
+        assert!(engine.running.lock().unwrap().iter().all(|fake| fake.exit.borrow().is_some()));
+        drop((region, engine));
         let engine = Arc::new(FakeEngine::default());
         let region = open(&folder, &engine).await;
         Self { region, engine, folder }
@@ -287,7 +297,7 @@ impl Bench {
 
     /// A model of one container and an endpoint configuration of that model.
     pub async fn config(&self, name: &str, image: &str, more: Value) {
-        self.put("models", "model.tar.gz", EMPTY_ARCHIVE).await;
+        self.put("models", "model.tar.gz", &empty_archive()).await;
         let role = "arn:aws:iam::123456789012:role/role";
         let container = json!({"Image": image, "ModelDataUrl": "s3://models/model.tar.gz"});
         let model =
@@ -305,11 +315,12 @@ impl Bench {
     }
 }
 
-/// `tar -cz` of nothing.
-const EMPTY_ARCHIVE: &[u8] = &[
-    0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 0x63, 0x60, 0x18, 5, 0xa3, 0x60, 0x14, 0x0c, 0x77, 0, 0,
-    0x2e, 0xaf, 0xb5, 0xef, 0, 4, 0, 0,
-];
+/// `model.tar.gz` of a model without files.
+fn empty_archive() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    archive::pack(tempfile::tempdir().unwrap().path(), &mut bytes).unwrap();
+    bytes
+}
 
 async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Region> {
     loop {

@@ -8,6 +8,7 @@ mod body;
 mod fault;
 mod forward;
 pub mod health;
+pub mod pipeline;
 mod plane;
 mod pool;
 mod recorder;

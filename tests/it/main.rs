@@ -11,9 +11,11 @@
 
 mod architecture;
 mod clients;
+mod crash;
 mod doors;
 mod gate;
 mod instance;
+mod jobs;
 mod linear_learner;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times

@@ -5,9 +5,10 @@
 //! deployment is walked step by step, and while it waits the serving fleet is looked after all the
 //! same. Nothing lives here alone: after a crash the next region's task starts from the row.
 
+use super::super::Region;
 use super::instance::{self, Launch, News, Order, Report};
 use super::machine::Status;
-use super::reconciler::Hall;
+use super::reconciler::Seat;
 use super::record::{self, Fleet, Record, Variant};
 use crate::engine::Address;
 use crate::serving::{EndpointTable, InstanceTarget, Retired, Routing, VariantTable};
@@ -33,13 +34,13 @@ pub(super) struct Member {
     pub fleet: u64,
     pub variant: String,
     /// Where it listens, once it is healthy.
-    pub addresses: Option<Vec<Address>>,
+    pub address: Option<Address>,
     /// Held, not used: an instance stops when this goes.
     pub _order: watch::Sender<Order>,
 }
 
 pub(super) struct Actor {
-    pub hall: Arc<Hall>,
+    pub seat: Seat,
     pub name: String,
     pub poke: Arc<Notify>,
     pub leaving: watch::Receiver<bool>,
@@ -66,11 +67,11 @@ pub(super) enum Woken {
 }
 
 impl Actor {
-    pub fn new(hall: Arc<Hall>, name: String, poke: Arc<Notify>) -> Self {
+    pub fn new(seat: Seat, name: String, poke: Arc<Notify>) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
         Self {
-            leaving: hall.region.stopping(),
-            hall,
+            leaving: seat.hall().region.stopping(),
+            seat,
             name,
             poke,
             members: Vec::new(),
@@ -86,6 +87,10 @@ impl Actor {
         }
     }
 
+    pub fn region(&self) -> &Arc<Region> {
+        &self.seat.hall().region
+    }
+
     pub async fn run(mut self) {
         while !*self.leaving.borrow() {
             match self.step().await {
@@ -98,15 +103,14 @@ impl Actor {
             }
         }
         if *self.leaving.borrow() {
-            self.hall.region.plane().withdraw(&self.name);
+            self.region().plane().withdraw(&self.name);
         }
         self.stop_all().await;
-        self.hall.leave(&self.name);
     }
 
     /// Does what the row's status calls for; false once the endpoint is gone.
     async fn step(&mut self) -> Result<bool, StoreError> {
-        let Some(record) = record::load(&self.hall.region, &self.name)? else {
+        let Some(record) = record::load(self.region(), &self.name)? else {
             self.withdraw().await;
             return Ok(false);
         };
@@ -142,7 +146,7 @@ impl Actor {
         &self,
         edit: impl FnOnce(&mut Record) -> bool + Send + 'static,
     ) -> Result<Option<Record>, StoreError> {
-        record::change(&self.hall.region, &self.name, edit).await
+        record::change(self.region(), &self.name, edit).await
     }
 
     // What serves.
@@ -193,17 +197,17 @@ impl Actor {
         let id = format!("i-{}", &uuid::Uuid::new_v4().simple().to_string()[..17]);
         let (order, orders) = watch::channel(Order::Serve);
         let launch = Launch {
-            region: Arc::clone(&self.hall.region),
+            region: Arc::clone(self.region()),
             endpoint: self.name.clone(),
             variant: variant.clone(),
             id: id.clone(),
             reports: self.reporter.clone(),
             order: orders,
-            slots: Arc::clone(&self.hall.slots),
+            slots: Arc::clone(&self.seat.hall().slots),
         };
         self.instances.spawn(launch.run());
         let variant = variant.name.clone();
-        self.members.push(Member { id, fleet, variant, addresses: None, _order: order });
+        self.members.push(Member { id, fleet, variant, address: None, _order: order });
     }
 
     /// Takes in what a report says of the serving fleet. Reports of instances that were let go
@@ -218,9 +222,9 @@ impl Actor {
                     return;
                 };
                 match news {
-                    News::Healthy(addresses) => {
+                    News::Healthy(address) => {
                         self.losses.remove(&self.members[at].variant);
-                        self.members[at].addresses = Some(addresses);
+                        self.members[at].address = Some(address);
                     }
                     News::Silent(span) => tracing::warn!(
                         endpoint = self.name,
@@ -282,18 +286,18 @@ impl Actor {
             return None;
         }
         self.published = Some(table.clone());
-        Some(self.hall.region.plane().publish(table))
+        Some(self.region().plane().publish(table))
     }
 
     fn table_of(&self, number: u64, variant: &Variant, weight: f64) -> VariantTable {
-        let place = self.hall.region.place();
+        let place = self.region().place();
         let group = instance::log_group(&self.name);
         let targets = self
             .members
             .iter()
             .filter(|member| member.fleet == number && member.variant == variant.name)
             .filter_map(|member| {
-                let address = member.addresses.as_ref()?.first()?.clone();
+                let address = member.address.clone()?;
                 let stream = instance::log_stream(variant, &member.id, 0);
                 Some(InstanceTarget {
                     id: member.id.clone(),
@@ -328,7 +332,7 @@ impl Actor {
 
     /// Takes the endpoint out of service at once and waits for what is in flight.
     pub async fn withdraw(&mut self) {
-        let retired = self.hall.region.plane().withdraw(&self.name);
+        let retired = self.region().plane().withdraw(&self.name);
         self.published = None;
         tokio::select! {
             _ = tokio::time::timeout(DRAIN, retired.drained()) => {}

@@ -9,6 +9,7 @@ use crate::engine::archive::Caps;
 use crate::engine::opt_ml::{self, LayoutError, ModelSource};
 use crate::engine::{Address, Container, ContainerSpec, Exit, Limits, Mode};
 use crate::serving::health::{self, Ping, Startup};
+use crate::serving::pipeline::{Execution, Pipeline, Stage};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,7 +38,7 @@ pub struct Report {
 #[derive(Debug)]
 pub enum News {
     /// It answers pings, here.
-    Healthy(Vec<Address>),
+    Healthy(Address),
     /// It has not answered for so long, and goes on starting.
     Silent(Duration),
     /// It will never serve; the text is a FailureReason.
@@ -220,16 +221,35 @@ impl Launch {
     /// Waits until all containers are healthy, then until one of them is not any more.
     async fn watch(&self, containers: &[Arc<dyn Container>]) {
         let starts = containers.iter().enumerate().map(|(index, each)| self.healthy(index, each));
-        match futures::future::try_join_all(starts).await {
-            Ok(addresses) => self.tell(News::Healthy(addresses)),
-            Err(reason) => {
-                self.tell(News::Failed(reason));
-                return;
-            }
-        }
+        // Several containers answer through a server in between, which lives as long as they do.
+        let _between =
+            match futures::future::try_join_all(starts).await.and_then(|all| self.join(all)) {
+                Ok((address, between)) => {
+                    self.tell(News::Healthy(address));
+                    between
+                }
+                Err(reason) => {
+                    self.tell(News::Failed(reason));
+                    return;
+                }
+            };
         let watches = containers.iter().map(|each| Box::pin(self.until_gone(each)));
         let (why, ..) = futures::future::select_all(watches).await;
         self.tell(News::Gone(why));
+    }
+
+    /// The one address of all containers.
+    fn join(&self, addresses: Vec<Address>) -> Result<(Address, Option<Pipeline>), String> {
+        if let [address] = addresses.as_slice() {
+            return Ok((address.clone(), None));
+        }
+        let execution = if self.variant.direct { Execution::Direct } else { Execution::Serial };
+        let stages = self.variant.containers.iter().zip(addresses).map(|(container, address)| {
+            Stage { hostname: container.name("ContainerHostname").to_owned(), address }
+        });
+        let pipeline = Pipeline::start(execution, stages.collect())
+            .map_err(|error| format!("The pipeline's containers could not be joined: {error}"))?;
+        Ok((pipeline.address(), Some(pipeline)))
     }
 
     async fn healthy(

@@ -21,6 +21,27 @@ pub(super) struct Hall {
     pub slots: Arc<Semaphore>,
     /// By lower-cased name; the endpoints that have a task.
     pokes: Mutex<HashMap<String, Arc<Notify>>>,
+    /// Endpoints whose task has just ended: one of that name may have been created meanwhile.
+    left: Mutex<Vec<String>>,
+}
+
+/// An endpoint's place among the others; given up however its task ends.
+pub(super) struct Seat {
+    hall: Arc<Hall>,
+    key: String,
+}
+
+impl Seat {
+    pub fn hall(&self) -> &Hall {
+        &self.hall
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        lock(&self.hall.pokes).remove(&self.key);
+        lock(&self.hall.left).push(std::mem::take(&mut self.key));
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -36,6 +57,7 @@ pub async fn reconcile(region: Arc<Region>) {
         region,
         slots: Arc::new(Semaphore::new((2 * cores).max(4))),
         pokes: Mutex::default(),
+        left: Mutex::default(),
     });
     let mut tasks = JoinSet::new();
     hall.adopt_all(&mut tasks);
@@ -51,7 +73,7 @@ pub async fn reconcile(region: Arc<Region>) {
                 Err(RecvError::Lagged(_)) => hall.adopt_all(&mut tasks),
                 Err(RecvError::Closed) => break,
             },
-            Some(_) = tasks.join_next() => {}
+            Some(_) = tasks.join_next() => hall.adopt_left(&mut tasks),
             _ = round.tick() => hall.adopt_all(&mut tasks),
             _ = stopping.changed() => {}
         }
@@ -82,6 +104,18 @@ impl Hall {
         })
     }
 
+    /// Looks once more at endpoints whose task has ended.
+    fn adopt_left(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
+        for name in std::mem::take(&mut *lock(&self.left)) {
+            let row = self.region.store().read(|snapshot| snapshot.get(kind::ENDPOINT, &name));
+            match row {
+                Ok(Some(row)) => self.adopt(&row.name, tasks),
+                Ok(None) => {}
+                Err(fault) => tracing::error!(%fault, name, "cannot read an endpoint"),
+            }
+        }
+    }
+
     /// Pokes the endpoint's task, or makes it one.
     fn adopt(self: &Arc<Self>, name: &str, tasks: &mut JoinSet<()>) {
         let key = name.to_lowercase();
@@ -91,19 +125,14 @@ impl Hall {
             return;
         }
         let poke = Arc::new(Notify::new());
-        pokes.insert(key, Arc::clone(&poke));
-        tasks.spawn(Actor::new(Arc::clone(self), name.to_owned(), poke).run());
+        pokes.insert(key.clone(), Arc::clone(&poke));
+        let seat = Seat { hall: Arc::clone(self), key };
+        tasks.spawn(Actor::new(seat, name.to_owned(), poke).run());
     }
 
     fn poke(&self, name: &str) {
         if let Some(poke) = lock(&self.pokes).get(&name.to_lowercase()) {
             poke.notify_one();
         }
-    }
-
-    /// The endpoint is gone. True when nobody has made a new one of that name meanwhile, which its
-    /// task would have to look after.
-    pub fn leave(&self, name: &str) {
-        lock(&self.pokes).remove(&name.to_lowercase());
     }
 }

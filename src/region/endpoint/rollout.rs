@@ -72,7 +72,7 @@ impl Actor {
         self.fill();
         let plan = Plan::read(pending.policy.as_ref(), pending.fleet.instances())
             .unwrap_or_else(|_| Plan::all_at_once())
-            .paced(self.hall.region.pace());
+            .paced(self.region().pace());
         let deadline = plan.timeout.map(|timeout| Instant::now() + timeout);
         self.fleets += 1;
         let number = self.fleets;
@@ -225,10 +225,9 @@ impl Actor {
     pub async fn delete(&mut self) -> Result<(), StoreError> {
         self.withdraw().await;
         self.stop_all().await;
-        let (name, life) = (self.name.clone(), work::life(&self.hall.region));
-        let arn = FAMILY.arn_of(&self.hall.region, &name);
-        self.hall
-            .region
+        let (name, life) = (self.name.clone(), work::life(self.region()));
+        let arn = FAMILY.arn_of(self.region(), &name);
+        self.region()
             .store()
             .write(move |change| {
                 if let Some(row) = change.get(kind::ENDPOINT, &name)? {
@@ -250,9 +249,7 @@ impl Actor {
     fn is_healthy(&self, number: u64, fleet: &Fleet, share: f64) -> bool {
         fleet.variants.iter().all(|variant| {
             let healthy = self.members.iter().filter(|member| {
-                member.fleet == number
-                    && member.variant == variant.name
-                    && member.addresses.is_some()
+                member.fleet == number && member.variant == variant.name && member.address.is_some()
             });
             healthy.count() >= share_of(variant.desired_count, share) as usize
         })
@@ -307,7 +304,7 @@ impl Actor {
         match self.woken().await {
             Woken::Leaving => return Ok(Some(Fate::Over)),
             Woken::Poked => {
-                let there = super::record::load(&self.hall.region, &self.name)?;
+                let there = super::record::load(self.region(), &self.name)?;
                 if there.is_none_or(|record| record.status == Status::Deleting) {
                     return Ok(Some(Fate::Over));
                 }
@@ -325,7 +322,7 @@ impl Actor {
         let own =
             self.members.iter_mut().find(|member| member.id == report.id && member.fleet == number);
         match (report.news, own) {
-            (News::Healthy(addresses), Some(member)) => member.addresses = Some(addresses),
+            (News::Healthy(address), Some(member)) => member.address = Some(address),
             (News::Failed(why) | News::Gone(why), Some(_)) => {
                 self.members.retain(|member| member.id != report.id);
                 return Ok(Some(Fate::Failed(why)));

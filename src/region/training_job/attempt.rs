@@ -3,7 +3,7 @@
 use super::super::{log_sink::LogSink, objects};
 use super::machine::Secondary;
 use super::metrics::{Definitions, Gathered};
-use super::reconciler::{Job, sleep_for};
+use super::reconciler::{Job, sleep_for, told};
 use super::record::{self, Outcome, Record, Stop};
 use super::spec::{Checkpoints, Spec};
 use crate::domain::time::Timestamp;
@@ -250,7 +250,7 @@ impl<'a> Watch<'a> {
                     stop = Some(Box::pin(std::future::pending()));
                 }
                 _ = beat.tick() => self.keep_checkpoints().await,
-                _ = stopping.changed() => {
+                () = told(&mut stopping) => {
                     self.stop(SHUTDOWN_GRACE).await;
                     return Ok(All::RegionStops);
                 }

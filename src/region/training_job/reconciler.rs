@@ -18,8 +18,8 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 /// How often all rows are looked at, in case an event was missed.
@@ -36,6 +36,8 @@ pub(super) struct Yard {
     admission: Mutex<Admission>,
     /// By lower-cased name; the jobs that have a task.
     pokes: Mutex<HashMap<String, Arc<Notify>>>,
+    /// Jobs whose task has just ended: one of that name may have been created meanwhile.
+    left: Mutex<Vec<String>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -49,6 +51,7 @@ pub async fn reconcile(region: Arc<Region>) {
     let yard = Arc::new(Yard {
         admission: Mutex::new(Admission::new(machine_size())),
         pokes: Mutex::default(),
+        left: Mutex::default(),
         region,
     });
     let mut jobs = JoinSet::new();
@@ -65,7 +68,7 @@ pub async fn reconcile(region: Arc<Region>) {
                 Err(RecvError::Lagged(_)) => yard.adopt_all(&mut jobs),
                 Err(RecvError::Closed) => break,
             },
-            Some(_) = jobs.join_next() => {}
+            Some(_) = jobs.join_next() => yard.adopt_left(&mut jobs),
             _ = round.tick() => yard.adopt_all(&mut jobs),
             _ = stopping.changed() => {}
         }
@@ -145,7 +148,16 @@ impl Yard {
         }
     }
 
+    /// Looks once more at jobs whose task has ended.
+    fn adopt_left(self: &Arc<Self>, jobs: &mut JoinSet<()>) {
+        let left = std::mem::take(&mut *lock(&self.left));
+        left.iter().for_each(|name| self.adopt(name, jobs));
+    }
+
     fn adopt_row(self: &Arc<Self>, row: Row, jobs: &mut JoinSet<()>) {
+        if Status::parse(&row.status).is_none_or(Status::is_terminal) {
+            return;
+        }
         let key = row.name.to_lowercase();
         let poke = {
             let mut pokes = lock(&self.pokes);
@@ -157,13 +169,17 @@ impl Yard {
             pokes.insert(key.clone(), Arc::clone(&poke));
             poke
         };
-        let Some(record) = Record::of(row, self.region.now()) else { return };
+        let Some(record) = Record::of(row, self.region.now()) else {
+            lock(&self.pokes).remove(&key);
+            return;
+        };
         if record.private.outcome.is_none() && record.progress.status() == Status::InProgress {
             // Asked here and not in the task, so that turns come in the order of creation.
             let demand = Spec::read(&record.row.body).demand(&self.region);
             lock(&self.admission).request(&key, demand);
         }
-        let job = Job { yard: Arc::clone(self), name: record.row.name, key, poke };
+        let seat = Seat { yard: Arc::clone(self), key };
+        let job = Job { seat, name: record.row.name, poke };
         jobs.spawn(job.run());
     }
 
@@ -181,6 +197,7 @@ impl Yard {
         let next = lock(&self.admission).release(key);
         let mut pokes = lock(&self.pokes);
         pokes.remove(key);
+        lock(&self.left).push(key.to_owned());
         for admitted in next {
             if let Some(poke) = pokes.get(&admitted) {
                 poke.notify_one();
@@ -189,11 +206,22 @@ impl Yard {
     }
 }
 
+/// A job's place among the others; given up however its task ends.
+struct Seat {
+    yard: Arc<Yard>,
+    key: String,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.yard.leave(&self.key);
+    }
+}
+
 /// One job's task.
 pub(super) struct Job {
-    pub yard: Arc<Yard>,
+    seat: Seat,
     pub name: String,
-    key: String,
     pub poke: Arc<Notify>,
 }
 
@@ -219,11 +247,10 @@ impl Job {
                 }
             }
         }
-        self.yard.leave(&self.key);
     }
 
     pub fn region(&self) -> &Arc<Region> {
-        &self.yard.region
+        &self.seat.yard.region
     }
 
     /// The folder of one instance's container in one attempt.
@@ -259,7 +286,7 @@ impl Job {
     /// Waits for the job's turn, then makes an attempt.
     async fn start(&self, record: &Record) -> Result<Next, StoreError> {
         let spec = Spec::read(&record.row.body);
-        if !self.yard.is_admitted(&self.key) {
+        if !self.seat.yard.is_admitted(&self.seat.key) {
             return self.wait_for_turn(record, &spec).await;
         }
         Ok(match attempt::run(self, record, &spec).await? {
@@ -277,7 +304,7 @@ impl Job {
         let given_up = sleep_for(attempt::wait_left(record, spec, self.region().now()));
         tokio::select! {
             () = self.poke.notified() => {}
-            _ = stopping.changed() => {}
+            () = told(&mut stopping) => {}
             () = given_up => {
                 let _ = self
                     .change(|record| {
@@ -371,6 +398,11 @@ fn interrupt(
         return record.finish(Secondary::Failed, Some(reason));
     }
     record.enter(Secondary::Interrupted)
+}
+
+/// Returns once the region stops, also when it has been told so already.
+pub(super) async fn told(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 /// Sleeps for as long, or for ever when there is no limit.

@@ -37,7 +37,17 @@ fn history(row: &Row) -> Vec<&str> {
 }
 
 async fn until_training(bench: &Bench, name: &str) -> Row {
-    bench.until(TRAINING_JOB, name, |row| row.body["SecondaryStatus"] == "Training").await
+    until_attempt(bench, name, 1).await
+}
+
+/// Waits until the job trains for the n-th time.
+async fn until_attempt(bench: &Bench, name: &str, number: usize) -> Row {
+    bench
+        .until(TRAINING_JOB, name, |row| {
+            let begun = history(row).iter().filter(|&&status| status == "Training").count();
+            begun == number && row.body["SecondaryStatus"] == "Training"
+        })
+        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,9 +164,9 @@ async fn an_interrupted_job_starts_again() {
     let mut bench = Bench::new().await;
     create(&bench, "j", "fake/hangs", json!({})).await;
     until_training(&bench, "j").await;
-    for orderly in [false, true] {
+    for (attempt, orderly) in [(2, false), (3, true)] {
         bench = if orderly { bench.restart().await } else { bench.crash().await };
-        let row = until_training(&bench, "j").await;
+        let row = until_attempt(&bench, "j", attempt).await;
         let history = history(&row);
         assert_eq!(
             history[history.len() - 4..],
@@ -172,8 +182,8 @@ async fn a_job_that_keeps_dying_fails_with_a_reason() {
     let mut bench = Bench::new().await;
     let twice = json!({"RetryStrategy": {"MaximumRetryAttempts": 2}});
     create(&bench, "j", "fake/hangs", twice.clone()).await;
-    for _ in 0..3 {
-        until_training(&bench, "j").await;
+    for attempt in 1..=3 {
+        until_attempt(&bench, "j", attempt).await;
         bench = bench.crash().await;
     }
     let row = bench.until_status(TRAINING_JOB, "j", "Failed").await;
