@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes assets/api/<service>.json: the facts of the AWS service models, without their prose.
 
-    pip install botocore && python3 assets/api/make.py
+    pip install botocore && python3 assets/api/make.py [DIR]
 
 What is kept: operations, shapes, required members, limits, patterns, enums, locations, error codes,
 wire protocols. Each file names the botocore version that it was read from. The output is sorted and
@@ -170,7 +170,9 @@ def write(service, model, path):
 
 def main():
     print(f"reading botocore {botocore.__version__}")
-    loader, here = Loader(), pathlib.Path(__file__).parent
+    loader = Loader()
+    here = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__)
+    here = here if here.is_dir() else here.parent
     for service in SERVICES:
         model = loader.load_service_model(service, "service-2")
         path = here / f"{service}.json"

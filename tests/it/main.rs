@@ -10,6 +10,7 @@
 )]
 
 mod architecture;
+mod assets;
 mod clients;
 mod crash;
 mod doors;
@@ -26,3 +27,4 @@ mod script;
 mod signing;
 mod sweep;
 mod watch;
+mod wire;

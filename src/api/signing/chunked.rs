@@ -6,8 +6,8 @@
 //! not commit before [`Decoder::finish`] has succeeded.
 
 use super::{
-    EMPTY_SHA256, PayloadHash, Presented, Scope, SignatureError, keyed, sha256_hex, signing_key,
-    stamp,
+    Dialect, EMPTY_SHA256, PayloadHash, Presented, Scope, SignatureError, keyed, sha256_hex,
+    signing_key, stamp,
 };
 use bytes::{Buf, Bytes, BytesMut};
 use hmac::Mac;
@@ -36,7 +36,7 @@ impl ChunkError {
     /// In S3's words.
     pub fn to_aws(&self) -> crate::api::error::AwsError {
         match self {
-            Self::Signature => SignatureError::Mismatch.to_aws(true),
+            Self::Signature => SignatureError::Mismatch.in_words_of(Dialect::S3),
             Self::Malformed(_) => error("InvalidRequest", self),
             Self::Length { .. } | Self::Incomplete => error("IncompleteBody", self),
         }

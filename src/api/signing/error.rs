@@ -37,11 +37,7 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    /// The error as S3's clients know it, or else those of the JSON protocols.
-    pub fn to_aws(&self, s3: bool) -> AwsError {
-        self.in_words_of(if s3 { Dialect::S3 } else { Dialect::Json })
-    }
-
+    /// The code and status that the service's clients know.
     pub fn in_words_of(&self, dialect: Dialect) -> AwsError {
         use Dialect::{Json, Query, S3};
         let (status, code) = match (self, dialect) {

@@ -137,11 +137,11 @@ fn clocks_may_differ_by_five_minutes_and_for_s3_by_fifteen() {
         "Signature expired: 20130524T000000Z is now earlier than 20130524T000100Z \
          (20130524T000600Z - 5 min.)"
     );
-    assert_eq!(error.to_aws(false).code, "InvalidSignatureException");
+    assert_eq!(error.in_words_of(Dialect::Json).code, "InvalidSignatureException");
     assert_eq!(error.in_words_of(Dialect::Query).code, "SignatureDoesNotMatch");
     assert_eq!(signed("s3").verify(Some(&body), minutes(15)), Ok(()));
     let error = signed("s3").verify(Some(&body), minutes(16)).unwrap_err();
-    assert_eq!(error.to_aws(true).code, "RequestTimeTooSkewed");
+    assert_eq!(error.in_words_of(Dialect::S3).code, "RequestTimeTooSkewed");
     let before = Timestamp::from_millis(MAY.as_millis() - 6 * 60_000);
     let error = signed("sagemaker").verify(Some(&body), before).unwrap_err();
     assert!(error.to_string().starts_with("Signature not yet current: "), "{error}");
@@ -172,7 +172,7 @@ fn half_a_signature_is_incomplete() {
         ]);
         let method = Method::POST;
         let head = Head { method: &method, path: "/", query: "", headers: &headers };
-        presented(&head).unwrap_err().to_aws(false)
+        presented(&head).unwrap_err().in_words_of(Dialect::Json)
     };
     let credential = "Credential=A/20130524/us-east-1/s3/aws4_request";
     for text in [
