@@ -198,6 +198,8 @@ def number(shape):
 
 
 VALID = {}
+# The query protocol cannot write an empty structure or map.
+NEVER_EMPTY = False
 
 
 def valid(shape):
@@ -214,11 +216,15 @@ def smallest(shape):
         if getattr(shape, "is_tagged_union", False):
             name, member = next(iter(shape.members.items()))
             return {name: filled(member)}
-        return {name: valid(shape.members[name]) for name in shape.required_members}
+        made = {name: valid(shape.members[name]) for name in shape.required_members}
+        if NEVER_EMPTY and not made:
+            scalars = [n for n, m in shape.members.items() if m.type_name not in ("structure", "list", "map")]
+            made = {name: filled(shape.members[name]) for name in (scalars or list(shape.members))[:1]}
+        return made
     if kind == "list":
         return [valid(shape.member) for _ in range(limits(shape)[0] or 0)]
     if kind == "map":
-        return entries(shape, limits(shape)[0] or 0)
+        return entries(shape, limits(shape)[0] or int(NEVER_EMPTY))
     if kind == "string":
         return string(shape)
     if kind in ("integer", "long", "float", "double"):

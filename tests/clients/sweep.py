@@ -27,6 +27,7 @@ import time
 import urllib.parse
 
 import botocore
+import botocore.parsers
 import botocore.serialize
 import botocore.session
 
@@ -156,7 +157,8 @@ class Sweep:
 
     def map(self, shape, path, build):
         low, high = limits(shape)
-        if low:
+        # The query protocol has no empty map.
+        if low and (low > 1 or "query" not in self.protocols):
             value = samples.entries(shape, low - 1)
             self.add("too few", build(value), path, f"Member must have length greater than or equal to {low}")
         if high is not None and high < MOST:
@@ -183,6 +185,7 @@ def cases(services):
     for service in services:
         model = loader.get_service_model(service)
         samples.VALID.clear()  # Names of shapes hold within one service.
+        samples.NEVER_EMPTY = "query" in SERVICES[service][1]
         for name in model.operation_names:
             sweep = Sweep(service, model.operation_model(name))
             found += sweep.all()
@@ -302,7 +305,9 @@ def code_and_text(protocol, fields, body):
         found = [re.search(f"<{tag}>(.*?)</{tag}>", text, re.S) for tag in ("Code", "Message")]
         return tuple(html.unescape(one[1]) if one else "" for one in found)
     if protocol == "smithy-rpc-v2-cbor":
-        return fields.get("x-amzn-query-error", "").split(";")[0], body.decode("utf-8", "replace")
+        answer = {"status_code": 400, "headers": fields, "body": body}
+        error = botocore.parsers.create_parser(protocol).parse(answer, None)["Error"]
+        return error["Code"], error["Message"]
     document = json.loads(body)
     code = fields.get("x-amzn-query-error") or fields.get("x-amzn-errortype") or document.get("__type", "")
     return code.split(";")[0].split("#")[-1], document.get("message") or document.get("Message") or ""
@@ -329,12 +334,27 @@ def all_about_one_member(case, text):
     """One break may break two constraints of a member (text too short also fails its pattern),
     but another member in the text would mean that the rest of the request was not valid."""
     path = re.search(r"at '(.*?)' failed", case.texts[0])[1]
-    return not re.search(r"validation error", text) or text.count(f"at '{path}' failed") == int(text.split()[0])
+    counted = re.search(r"(\d+) validation errors? detected", text)
+    return counted is not None and text.count(f"at '{path}' failed") == int(counted[1])
+
+
+def expressible(case, protocol):
+    """Only JSON has types to get wrong, and the query protocol has no empty structure to leave a
+    required member out of."""
+    if case.code == "SerializationException":
+        return protocol == "json"
+    return protocol != "query" or case.kind != "missing" or not any(map(hollow, case.document.values()))
+
+
+def hollow(value):
+    if isinstance(value, dict):
+        return not value or any(map(hollow, value.values()))
+    return isinstance(value, list) and any(map(hollow, value))
 
 
 def send_all(found, sender, host, port, workers):
     jobs = [(case, protocol) for case in found for protocol in SERVICES[case.service][1]
-            if not (case.code == "SerializationException" and protocol != "json")]
+            if expressible(case, protocol)]
 
     def work(part):
         connection, wrong = Connection(host, port), []
