@@ -78,7 +78,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
         // AWS takes an ISO date without a zone as UTC.
         .or_else(|| {
             let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-            Some(jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?)
+            jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()
         })?;
     Some(Timestamp::from_millis(at.as_millisecond()))
 }

@@ -198,7 +198,7 @@ pub(super) fn parse(text: &'static str) -> Result<Service, LoadError> {
         .operations
         .0
         .into_iter()
-        .map(|(name, operation)| linker.operation(name, operation))
+        .map(|(name, operation)| linker.operation(name, &operation))
         .collect::<Result<Vec<_>, _>>()?;
     let shapes = raw
         .shapes
@@ -268,7 +268,7 @@ impl Linker {
             .ok_or_else(|| LoadError::Dangling { place: place.to_owned(), shape: shape.to_owned() })
     }
 
-    fn operation(&self, name: &'static str, raw: RawOperation) -> Result<Operation, LoadError> {
+    fn operation(&self, name: &'static str, raw: &RawOperation) -> Result<Operation, LoadError> {
         Ok(Operation {
             name,
             input: raw.input.map(|shape| self.id(shape, name)).transpose()?,

@@ -250,11 +250,13 @@ fn documented(trailer: bool) -> (Presented, Vec<u8>) {
     (presented(&head).unwrap().unwrap(), body)
 }
 
+type Trailers = Vec<(String, String)>;
+
 fn decode(
     mut decoder: Decoder,
     body: &[u8],
     step: usize,
-) -> Result<(Vec<u8>, Vec<(String, String)>), ChunkError> {
+) -> Result<(Vec<u8>, Trailers), ChunkError> {
     let mut out = Vec::new();
     for part in body.chunks(step) {
         for bytes in decoder.push(Bytes::copy_from_slice(part))? {

@@ -6,6 +6,7 @@ use crate::api::model::{Kind, Length, Member, Range, Service, Structure, Text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use std::cmp::Ordering;
 use std::fmt::{Display, Write as _};
 
 /// All failures are counted; those beyond this much text are not told one by one.
@@ -92,9 +93,9 @@ impl<'a> Checker<'a> {
                     let stood = self.path.len();
                     let _ = write!(self.path, ".{}.member", at + 1);
                     if item.is_null() {
-                        self.null()
+                        self.null();
                     } else {
-                        self.member(element, item)
+                        self.member(element, item);
                     }
                     self.path.truncate(stood);
                 }
@@ -185,7 +186,12 @@ fn own(service: &Service, member: &Member, value: &Value, broken: &mut Vec<Broke
                 Some("-Infinity") => f64::NEG_INFINITY,
                 _ => f64::NAN,
             });
-            bounded(*range, |max| !(number <= max), |min| !(number >= min), broken);
+            bounded(
+                *range,
+                |max| !number.partial_cmp(&max).is_some_and(Ordering::is_le),
+                |min| !number.partial_cmp(&min).is_some_and(Ordering::is_ge),
+                broken,
+            );
         }
         _ => {}
     }

@@ -2,11 +2,13 @@ use super::*;
 use crate::api::model;
 use serde_json::json;
 
+#[allow(clippy::needless_pass_by_value)] // `json!(…)` reads best where it is used.
 fn failure(service: &str, operation: &str, input: Value) -> AwsError {
     let service = model::service(service).unwrap();
     check(service, service.operation(operation).unwrap(), &input).unwrap_err()
 }
 
+#[allow(clippy::needless_pass_by_value)]
 fn message(operation: &str, input: Value) -> String {
     let error = failure("sagemaker", operation, input);
     assert_eq!((error.code.as_ref(), error.status), ("ValidationException", 400));
@@ -192,4 +194,23 @@ fn a_streamed_payload_is_left_to_its_reader() {
     assert_eq!(check_head(runtime, operation, &json!({"EndpointName": "e"})), Ok(()));
     let error = check(runtime, operation, &json!({"EndpointName": "e"})).unwrap_err();
     assert!(error.message.contains("'body'"), "{}", error.message);
+}
+
+#[test]
+fn no_number_lies_within_no_limits() {
+    let weigh = |weight: Value| {
+        json!({"EndpointName": "e", "DesiredWeightsAndCapacities":
+            [{"VariantName": "v", "DesiredWeight": weight}]})
+    };
+    let sagemaker = model::service("sagemaker").unwrap();
+    let operation = sagemaker.operation("UpdateEndpointWeightsAndCapacities").unwrap();
+    assert_eq!(check(sagemaker, operation, &weigh(json!(0))), Ok(()));
+    for weight in [json!(-0.5), json!("NaN"), json!("-Infinity")] {
+        let text = message("UpdateEndpointWeightsAndCapacities", weigh(weight));
+        assert!(
+            text.contains("'desiredWeightsAndCapacities.1.member.desiredWeight'")
+                && text.contains("Member must have value greater than or equal to 0"),
+            "{text}"
+        );
+    }
 }
