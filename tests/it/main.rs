@@ -28,3 +28,4 @@ mod signing;
 mod sweep;
 mod watch;
 mod wire;
+mod xgboost;

@@ -146,7 +146,6 @@ fn value(key: u32) -> f32 {
 #[derive(Clone, Debug)]
 pub struct Binned {
     pub cuts: Cuts,
-    pub rows: usize,
     /// Slots reserved for each feature in a histogram; a power of two.
     pub stride: usize,
     pub codes: Codes,
@@ -168,7 +167,7 @@ impl Binned {
         } else {
             Codes::Wide(encode(matrix, &cuts, |bin| u32::try_from(bin).unwrap_or(u32::MAX)))
         };
-        Self { rows: matrix.rows(), cuts, stride, codes }
+        Self { cuts, stride, codes }
     }
 
     pub fn features(&self) -> usize {

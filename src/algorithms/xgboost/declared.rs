@@ -211,11 +211,6 @@ impl Checked {
         self.number(name).map(|number| number as usize)
     }
 
-    /// The names that were given.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.keys().copied()
-    }
-
     /// The entries of a list, without their blanks.
     pub fn list(&self, name: &str) -> Option<Vec<&str>> {
         self.text(name).map(|text| text.split(',').map(str::trim).collect())

@@ -179,7 +179,7 @@ impl Objective {
     /// The margin that a prediction of `score` comes from.
     pub fn margin_of(&self, score: f32) -> f32 {
         match self.kind {
-            Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw => -(1.0 / score - 1.0).ln(),
+            Kind::RegLogistic | Kind::BinaryLogistic => -(1.0 / score - 1.0).ln(),
             Kind::Poisson | Kind::Gamma | Kind::Tweedie | Kind::Cox => score.ln(),
             _ => score,
         }
@@ -188,7 +188,7 @@ impl Objective {
     /// Whether `base_score` may be this; in XGBoost's words when not.
     pub fn check_base_score(&self, score: f32) -> Result<(), Failure> {
         let (fits, text) = match self.kind {
-            Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw => {
+            Kind::RegLogistic | Kind::BinaryLogistic => {
                 (score > 0.0 && score < 1.0, "base_score must be in (0,1) for logistic loss.")
             }
             Kind::Poisson | Kind::Gamma | Kind::Tweedie => {
@@ -208,15 +208,13 @@ impl Objective {
         match self.kind {
             Kind::SquaredLogError | Kind::PseudoHuber => self.newton_step(labels, weights),
             Kind::Hinge => 0.0,
-            Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw => {
-                let positive = f64::from(self.scale_pos_weight);
-                let (mut sum, mut total) = (0.0, 0.0);
-                for (row, &label) in labels.iter().enumerate() {
-                    let weight = weight(row) * if label == 1.0 { positive } else { 1.0 };
-                    sum += weight * f64::from(label);
-                    total += weight;
-                }
-                ((sum / total) as f32).clamp(1e-6, 1.0 - 1e-6)
+            // The library takes the mean only where positives weigh no more than negatives.
+            Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw
+                if self.scale_pos_weight != 1.0 =>
+            {
+                let mut start = [self.newton_step(labels, weights)];
+                self.transform(&mut start);
+                start[0]
             }
             kind => {
                 let (mut sum, mut total) = (0.0, 0.0);
@@ -225,8 +223,12 @@ impl Objective {
                     total += weight(row);
                 }
                 let mean = (sum / total) as f32;
-                let positive = matches!(kind, Kind::Poisson | Kind::Gamma | Kind::Tweedie);
-                if positive { mean.max(1e-6) } else { mean }
+                match kind {
+                    Kind::Poisson | Kind::Gamma | Kind::Tweedie => mean.max(1e-6),
+                    // Of one class alone there is no margin.
+                    Kind::RegLogistic | Kind::BinaryLogistic => mean.clamp(1e-6, 1.0 - 1e-6),
+                    _ => mean,
+                }
             }
         }
     }
@@ -444,7 +446,10 @@ mod tests {
     #[test]
     fn the_base_score_is_the_weighted_mean_and_half_for_classes() {
         let logistic = Objective { scale_pos_weight: 3.0, ..Objective::new(Kind::BinaryLogistic) };
+        // One Newton step: the gradients 0.5, 0.5, 0.5 and -1.5 cancel.
         assert_eq!(logistic.estimate_base_score(&[0.0, 0.0, 0.0, 1.0], &[]), 0.5);
+        let plain = Objective::new(Kind::BinaryLogistic);
+        assert_eq!(plain.estimate_base_score(&[0.0, 0.0, 0.0, 1.0], &[]), 0.25);
         let squared = Objective::new(Kind::SquaredError);
         assert_eq!(squared.estimate_base_score(&[1.0, 4.0], &[1.0, 2.0]), 3.0);
         let classes = Objective { num_class: 3, ..Objective::new(Kind::Softmax) };

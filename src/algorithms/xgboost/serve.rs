@@ -453,7 +453,7 @@ mod tests {
     /// A model whose margins do not hang on the row: one per group.
     fn served(kind: Kind, margins: &[f32], selected: Option<&str>) -> Served {
         let objective = Objective { num_class: margins.len(), ..Objective::new(kind) };
-        let neutral = if matches!(kind, Kind::BinaryLogistic | Kind::LogitRaw) { 0.5 } else { 0.0 };
+        let neutral = if kind == Kind::BinaryLogistic { 0.5 } else { 0.0 };
         let mut booster = Booster::new(objective, neutral, 2);
         for (group, margin) in margins.iter().enumerate() {
             booster.trees.push(Tree::stump(*margin, 1.0));

@@ -53,8 +53,13 @@ pub(super) fn train(job: &TrainingInput, log: &mut dyn Write) -> Result<(), Fail
     }
     let resumed = resume(job, &hyperparameters, columns, &mut log)?;
     let mut diary = Diary { job, hyperparameters: &hyperparameters, log };
+    let started = std::time::Instant::now();
     // The log is not shared among threads, so the rounds are told outside of the pool.
     let booster = in_pool(&pool, &mut diary, &train, validation.as_ref(), resumed)?;
+    let seconds = started.elapsed().as_secs_f64();
+    diary
+        .log
+        .info(&format!("Fitting took {seconds:.3} s; the model has {} rounds", booster.rounds()))?;
     save(&job.model_dir.join(MODEL_FILE), &booster)
 }
 

@@ -1,0 +1,248 @@
+"""Our xgboost and the XGBoost library, each with the other's models.
+
+    python xgboost_interop.py BINARY {to_library|from_library|refused|agree|quality}
+"""
+
+import json
+import pickle
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import xgboost as xgb
+from sklearn import datasets
+from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
+
+from xgboost_container import container, csv
+
+MODELS = Path(__file__).parent / "xgboost_models"
+
+
+def problem(objective, rows=400, features=5, seed=3, missing=0.1):
+    """Rows, labels and weights for an objective; some values are missing."""
+    random = np.random.default_rng(seed)
+    table = random.normal(size=(rows, features)).astype(np.float32)
+    signal = table[:, 0] + table[:, 1] * table[:, 2] + 0.3 * random.normal(size=rows)
+    table[random.random(table.shape) < missing] = np.nan
+    labels = signal.astype(np.float32)
+    if objective.startswith("binary"):
+        labels = (signal > 0.3).astype(np.float32)
+    elif objective == "reg:logistic":
+        labels = (1 / (1 + np.exp(-signal))).astype(np.float32)
+    elif objective.startswith("multi"):
+        labels = np.digitize(signal, [-0.5, 0.8]).astype(np.float32)
+    elif objective in ("count:poisson", "reg:gamma", "reg:tweedie", "reg:squaredlogerror"):
+        labels = np.ceil(np.exp(signal / 2)).astype(np.float32)
+    return table, labels, random.uniform(0.5, 2, rows).astype(np.float32)
+
+
+CASES = [
+    ("reg:squarederror", {}),
+    ("reg:squarederror", {"base_score": 0.5, "max_bin": 16, "grow_policy": "lossguide", "max_leaves": 9}),
+    ("reg:squarederror", {"max_bin": 600, "csv_weights": 1, "alpha": 0.5, "max_delta_step": 0.7}),
+    ("binary:logistic", {"scale_pos_weight": 3, "subsample": 0.7, "colsample_bytree": 0.6, "seed": 5}),
+    ("binary:logitraw", {"lambda": 0, "min_child_weight": 0}),
+    ("binary:hinge", {}),
+    ("reg:logistic", {"gamma": 0.5}),
+    ("multi:softprob", {"num_class": 3, "colsample_bynode": 0.5}),
+    ("multi:softmax", {"num_class": 3, "colsample_bylevel": 0.5}),
+    ("count:poisson", {}),
+    ("reg:gamma", {}),
+    ("reg:tweedie", {"tweedie_variance_power": 1.3}),
+    ("reg:pseudohubererror", {}),
+    ("reg:squaredlogerror", {}),
+]
+
+# What a margin goes through before it is a prediction; where it goes through nothing, every bit counts.
+LINKED = ("binary:logistic", "reg:logistic", "multi:softprob", "count:poisson", "reg:gamma", "reg:tweedie")
+
+
+def same(ours, theirs, objective, what):
+    assert ours.shape == theirs.shape, (what, ours.shape, theirs.shape)
+    if objective in LINKED:
+        np.testing.assert_allclose(ours, theirs, rtol=3e-6, atol=1e-7, err_msg=what)
+    else:
+        np.testing.assert_array_equal(ours, theirs, err_msg=what)
+
+
+def to_library(binary):
+    """The library loads what we trained, and predicts what we serve."""
+    for objective, more in CASES:
+        rows, labels, weights = problem(objective)
+        given = {"num_round": 8, "max_depth": 4, "objective": objective, **more}
+        with container(binary) as ours:
+            ours.train(given, csv(rows, labels, weights if "csv_weights" in more else None))
+            booster = xgb.Booster()
+            booster.load_model(ours.model)
+            what = f"{objective} {more}"
+            same(ours.predict(rows), booster.predict(xgb.DMatrix(rows)), objective, what)
+            assert booster.num_boosted_rounds() == 8, what
+            assert booster.num_features() == rows.shape[1], what
+            # It goes on where we ended, and saves what we read again.
+            further = xgb.train(
+                {"objective": objective, **({"num_class": 3} if "multi" in objective else {})},
+                xgb.DMatrix(rows, labels), 2, xgb_model=booster,
+            )
+            ours.model.write_bytes(bytes(further.save_raw("ubj")))
+            same(ours.predict(rows), further.predict(xgb.DMatrix(rows)), objective, f"{what}, further")
+    early_stopping(binary)
+
+
+def early_stopping(binary):
+    """The artifact ends with the best round, and says which it was."""
+    rows, labels, _ = problem("binary:logistic", rows=300)
+    others, other_labels, _ = problem("binary:logistic", rows=300, seed=9)
+    given = {"num_round": 300, "objective": "binary:logistic", "early_stopping_rounds": 5}
+    with container(binary) as ours:
+        log = ours.train(given, csv(rows, labels), csv(others, other_labels))
+        booster = xgb.Booster()
+        booster.load_model(ours.model)
+    scores = [float(score) for score in re.findall(r"#011validation-logloss:(\S+)", log)]
+    assert len(scores) < 300 and booster.num_boosted_rounds() == len(scores) - 5
+    assert booster.best_iteration == len(scores) - 6
+    assert abs(booster.best_score - scores[booster.best_iteration]) < 1e-5
+    assert min(scores) == scores[booster.best_iteration]
+
+
+def from_library(binary):
+    """We serve what the library trained, and predict what it predicts."""
+    for objective, more in CASES:
+        rows, labels, weights = problem(objective)
+        given = {name: value for name, value in more.items() if name != "csv_weights"}
+        matrix = xgb.DMatrix(rows, labels, weight=weights if "csv_weights" in more else None)
+        booster = xgb.train({"objective": objective, "max_depth": 4, **given}, matrix, 8)
+        for form in ("ubj", "json"):
+            with container(binary) as ours:
+                ours.model.write_bytes(bytes(booster.save_raw(form)))
+                what = f"{objective} {more} {form}"
+                same(ours.predict(rows), booster.predict(xgb.DMatrix(rows)), objective, what)
+    for described in sorted(MODELS.glob("?.?.?.json")):
+        older_library(binary, json.loads(described.read_text()))
+
+
+def older_library(binary, described):
+    rows = np.array(described["rows"], dtype=np.float32)
+    for name, predictions in described["predictions"].items():
+        with container(binary) as ours:
+            ours.model.write_bytes((MODELS / name).read_bytes())
+            theirs = np.array(predictions, dtype=np.float32)
+            theirs = theirs if theirs.shape[1] > 1 else theirs[:, 0]
+            np.testing.assert_allclose(ours.predict(rows), theirs, rtol=3e-6, atol=1e-7, err_msg=name)
+
+
+def refused(binary):
+    """Models that cannot be served are refused with the reason and what to do."""
+    rows, labels, _ = problem("reg:squarederror", missing=0)
+    matrix = xgb.DMatrix(rows, labels)
+    plain = xgb.train({}, matrix, 1)
+    categories = xgb.DMatrix(
+        np.column_stack([np.arange(400) % 3, rows]), labels,
+        feature_types=["c"] + ["q"] * rows.shape[1], enable_categorical=True,
+    )
+    several = xgb.train({"objective": "reg:squarederror"}, xgb.DMatrix(rows, np.column_stack([labels, -labels])), 1)
+    cases = [
+        (bytes(xgb.train({"booster": "gblinear"}, matrix, 1).save_raw("ubj")), "booster gblinear"),
+        (bytes(xgb.train({"booster": "dart"}, matrix, 1).save_raw("json")), "booster dart"),
+        (bytes(xgb.train({"max_depth": 8}, categories, 9).save_raw("ubj")), "splits by categories"),
+        (bytes(several.save_raw("ubj")), "several targets"),
+        (pickle.dumps(plain), "Python pickle"),
+        (b"\x00\x00\x00\x3f" * 40, "old binary format"),
+        (bytes(plain.save_raw("ubj"))[:-40], "cannot be read"),
+    ]
+    for model, reason in cases:
+        with container(binary) as ours:
+            ours.model.write_bytes(model)
+            said = ours.refusal()
+            assert reason in said, (reason, said)
+
+
+def agree(binary):
+    """Without sampling, on values that get a bin each, both grow the same trees."""
+    for objective, more in [
+        ("reg:squarederror", {}),
+        ("reg:squarederror", {"grow_policy": "lossguide", "max_leaves": 11, "max_depth": 0, "gamma": 0.1}),
+        ("binary:logistic", {"scale_pos_weight": 2, "alpha": 0.1, "eval_metric": "logloss,error,error@0.3,auc,aucpr"}),
+        ("multi:softprob", {"num_class": 3, "base_score": 0.5, "eval_metric": "mlogloss,merror"}),
+        ("count:poisson", {"eval_metric": "poisson-nloglik,rmse,mae,mape"}),
+        ("reg:gamma", {"eval_metric": "gamma-nloglik,gamma-deviance"}),
+        ("reg:tweedie", {}),
+        ("reg:pseudohubererror", {}),
+        ("reg:squaredlogerror", {"eval_metric": "rmsle,mphe"}),
+    ]:
+        rows, labels, _ = problem(objective, rows=1500)
+        rows = np.round(rows * 8) / 8
+        given = {"max_depth": 4, "eta": 0.2, "objective": objective, **more}
+        matrix = xgb.DMatrix(rows, labels)
+        theirs = {}
+        library = {name: value for name, value in given.items() if name != "eval_metric"}
+        if "eval_metric" in given:
+            library["eval_metric"] = given["eval_metric"].split(",")
+        booster = xgb.train(
+            {"tree_method": "hist", **library}, matrix, 6, evals=[(matrix, "train")],
+            evals_result=theirs, verbose_eval=False,
+        )
+        with container(binary) as ours:
+            log = ours.train({"num_round": 6, **given}, csv(rows, labels))
+            model = xgb.Booster()
+            model.load_model(ours.model)
+        for metric, scores in theirs["train"].items():
+            told = [float(score) for score in re.findall(rf"#011train-{re.escape(metric)}:(\S+?)(?=#011|\s)", log)]
+            # A row at the threshold counts whole: shares of rows may differ by a few of them.
+            apart = 10 / len(rows) if "error" in metric else 2e-5
+            np.testing.assert_allclose(told, scores, rtol=2e-3, atol=apart, err_msg=f"{objective} {more} {metric}")
+        near = np.isclose(model.predict(matrix), booster.predict(matrix), rtol=1e-3, atol=1e-4)
+        assert near.mean() > 0.98, (objective, more, near.mean())
+
+
+def quality(binary):
+    """Over repeated cross-validation our models are not worse than the library's, beyond noise."""
+    for name, objective, load in [
+        ("breast_cancer", "binary:logistic", datasets.load_breast_cancer),
+        ("iris", "multi:softprob", datasets.load_iris),
+        ("wine", "multi:softprob", datasets.load_wine),
+        ("digits", "multi:softprob", datasets.load_digits),
+        ("diabetes", "reg:squarederror", datasets.load_diabetes),
+    ]:
+        rows, labels = load(return_X_y=True)
+        rows, labels = rows.astype(np.float32), labels.astype(np.float32)
+        given = {"objective": objective, "eta": 0.1, "max_depth": 4}
+        if objective.startswith("multi"):
+            given["num_class"] = int(labels.max()) + 1
+        repeats = 1 if name == "digits" else 3
+        kind = RepeatedKFold if objective.startswith("reg") else RepeatedStratifiedKFold
+        folds = kind(n_splits=5, n_repeats=repeats, random_state=11)
+        losses = np.array([
+            compare(binary, given, rows, labels, train, test) for train, test in folds.split(rows, labels)
+        ])
+        ours, theirs = losses.mean(axis=0)
+        differences = losses[:, 0] - losses[:, 1]
+        # Folds share rows: the variance is corrected as Nadeau and Bengio do.
+        error = differences.std(ddof=1) * np.sqrt(1 / len(differences) + 1 / 4)
+        margin = max(2 * error, 0.01 * theirs)
+        print(f"{name}: ours {ours:.5f}, library {theirs:.5f}, difference {differences.mean():+.5f} ± {error:.5f}")
+        assert differences.mean() <= margin, f"{name}: worse than the library beyond noise"
+
+
+def compare(binary, given, rows, labels, train, test):
+    """The held-out losses (log loss, or RMSE) of our model and of the library's."""
+    with container(binary) as ours:
+        ours.train({"num_round": 60, **given}, csv(rows[train], labels[train]))
+        model = xgb.Booster()
+        model.load_model(ours.model)
+    library = xgb.train({"tree_method": "hist", **given}, xgb.DMatrix(rows[train], labels[train]), 60)
+    return [loss(each.predict(xgb.DMatrix(rows[test])), labels[test]) for each in (model, library)]
+
+
+def loss(predictions, labels):
+    if predictions.ndim == 2:
+        return -np.log(np.maximum(predictions[np.arange(len(labels)), labels.astype(int)], 1e-7)).mean()
+    if set(np.unique(labels)) <= {0, 1}:
+        return -np.log(np.maximum(np.where(labels == 1, predictions, 1 - predictions), 1e-7)).mean()
+    return np.sqrt(((predictions - labels) ** 2).mean())
+
+
+if __name__ == "__main__":
+    {"to_library": to_library, "from_library": from_library, "refused": refused, "agree": agree, "quality": quality}[
+        sys.argv[2]
+    ](sys.argv[1])

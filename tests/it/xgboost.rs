@@ -1,0 +1,35 @@
+//! The built-in xgboost as a container of its own, beside the XGBoost library: each loads the
+//! other's models, and ours are as good.
+
+use crate::python;
+
+fn interop(part: &str) -> String {
+    let mut script = python::script("xgboost_interop.py");
+    let output = python::succeed(script.arg(env!("CARGO_BIN_EXE_sagebrush")).arg(part));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_library_predicts_with_our_models_what_we_serve() {
+    interop("to_library");
+}
+
+#[test]
+fn we_serve_the_librarys_models_of_every_version_as_it_predicts() {
+    interop("from_library");
+}
+
+#[test]
+fn models_that_cannot_be_served_are_refused_with_the_reason() {
+    interop("refused");
+}
+
+#[test]
+fn both_grow_the_same_trees_where_bins_are_exact() {
+    interop("agree");
+}
+
+#[test]
+fn our_models_are_as_good_as_the_librarys_over_repeated_cross_validation() {
+    println!("{}", interop("quality"));
+}
