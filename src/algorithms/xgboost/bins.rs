@@ -3,6 +3,9 @@
 use crate::algorithms::Matrix;
 use rayon::prelude::*;
 
+/// Rows that one task cuts into bins.
+const BLOCK: usize = 256;
+
 /// Where each feature's bins end.
 ///
 /// Bin `b` of a feature holds the values from the cut before it up to, without it, cut `b`; the last
@@ -142,7 +145,7 @@ fn value(key: u32) -> f32 {
     f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
 }
 
-/// Every value's bin, row by row.
+/// Every value's bin.
 #[derive(Clone, Debug)]
 pub struct Binned {
     pub cuts: Cuts,
@@ -154,8 +157,15 @@ pub struct Binned {
 /// Bins as bytes where they fit, which is where histograms are built fastest.
 #[derive(Clone, Debug)]
 pub enum Codes {
-    Narrow(Vec<u8>),
-    Wide(Vec<u32>),
+    Narrow(Table<u8>),
+    Wide(Table<u32>),
+}
+
+/// Bins in both orders: a histogram reads whole rows, the parting of a node one column.
+#[derive(Clone, Debug)]
+pub struct Table<T> {
+    pub by_row: Vec<T>,
+    pub by_column: Vec<T>,
 }
 
 impl Binned {
@@ -175,22 +185,28 @@ impl Binned {
     }
 }
 
-fn encode<T: Copy + Default + Send>(
+fn encode<T: Copy + Default + Send + Sync>(
     matrix: &Matrix,
     cuts: &Cuts,
     code: impl Fn(usize) -> T + Sync,
-) -> Vec<T> {
-    let columns = matrix.columns().max(1);
-    let mut codes = vec![T::default(); matrix.values().len()];
-    let rows = codes.par_chunks_mut(columns * 256);
-    rows.zip(matrix.values().par_chunks(columns * 256)).for_each(|(codes, values)| {
+) -> Table<T> {
+    let (rows, columns) = (matrix.rows().max(1), matrix.columns().max(1));
+    let mut by_row = vec![T::default(); matrix.values().len()];
+    let blocks = by_row.par_chunks_mut(columns * BLOCK);
+    blocks.zip(matrix.values().par_chunks(columns * BLOCK)).for_each(|(codes, values)| {
         for (codes, values) in codes.chunks_mut(columns).zip(values.chunks(columns)) {
             for (feature, (slot, value)) in codes.iter_mut().zip(values).enumerate() {
                 *slot = code(cuts.bin(feature, *value));
             }
         }
     });
-    codes
+    let mut by_column = vec![T::default(); by_row.len()];
+    by_column.par_chunks_mut(rows).enumerate().for_each(|(feature, column)| {
+        for (slot, code) in column.iter_mut().zip(by_row.iter().skip(feature).step_by(columns)) {
+            *slot = *code;
+        }
+    });
+    Table { by_row, by_column }
 }
 
 #[cfg(test)]
@@ -206,7 +222,17 @@ mod tests {
         assert!(cuts.of_feature(0)[2] > 3.0);
         assert!(cuts.has_missing(0));
         let Codes::Narrow(codes) = Binned::of(&matrix, cuts).codes else { panic!("bytes suffice") };
-        assert_eq!(codes, [2, 0, 3, 1, 0]);
+        assert_eq!(codes.by_row, [2, 0, 3, 1, 0]);
+        assert_eq!(codes.by_column, codes.by_row);
+    }
+
+    #[test]
+    fn columns_hold_what_rows_hold() {
+        let matrix = Matrix::new(2, vec![1.0, 9.0, 2.0, 8.0, 3.0, 7.0]).unwrap();
+        let binned = Binned::of(&matrix, Cuts::of(&matrix, &[], 256));
+        let Codes::Narrow(codes) = binned.codes else { panic!("bytes suffice") };
+        assert_eq!(codes.by_row, [0, 2, 1, 1, 2, 0]);
+        assert_eq!(codes.by_column, [0, 1, 2, 2, 1, 0]);
     }
 
     #[test]
@@ -214,7 +240,7 @@ mod tests {
         let matrix = Matrix::new(1, vec![f32::NAN, f32::NAN]).unwrap();
         let binned = Binned::of(&matrix, Cuts::of(&matrix, &[], 256));
         let Codes::Narrow(codes) = binned.codes else { panic!("bytes suffice") };
-        assert_eq!(codes, [1, 1]);
+        assert_eq!(codes.by_row, [1, 1]);
     }
 
     #[test]
@@ -263,7 +289,7 @@ mod tests {
             let binned = Binned::of(&matrix, Cuts::of(&matrix, &[], 16));
             let Codes::Narrow(codes) = binned.codes else { panic!("bytes suffice") };
             let mut counts = [0_usize; 16];
-            for code in codes { counts[usize::from(code)] += 1; }
+            for code in codes.by_row { counts[usize::from(code)] += 1; }
             let fair = rows / 16;
             prop_assert!(counts.iter().all(|count| count.abs_diff(fair) <= fair / 2 + 2), "{:?}", counts);
         }

@@ -387,13 +387,14 @@ fn partition(data: &Binned, split: &Split, rows: &mut [u32], scratch: &mut [u32]
     let goes_left: Vec<bool> = (0..data.stride)
         .map(|bin| if bin >= bins { split.default_left } else { bin < split.bins_left as usize })
         .collect();
-    let features = data.features();
     let part = |(rows, scratch): (&mut [u32], &mut [u32])| match &data.codes {
         Codes::Narrow(codes) => {
-            part_chunk(rows, scratch, |row| goes_left[usize::from(codes[row * features + feature])])
+            let column = column(&codes.by_column, data, feature);
+            part_chunk(rows, scratch, |row| goes_left[usize::from(column[row])])
         }
         Codes::Wide(codes) => {
-            part_chunk(rows, scratch, |row| goes_left[codes[row * features + feature] as usize])
+            let column = column(&codes.by_column, data, feature);
+            part_chunk(rows, scratch, |row| goes_left[column[row] as usize])
         }
     };
     if rows.len() < WORTH_SHARING {
@@ -409,6 +410,12 @@ fn partition(data: &Binned, split: &Split, rows: &mut [u32], scratch: &mut [u32]
     let lefts: Vec<usize> =
         rows.par_chunks_mut(width).zip(scratch.par_chunks_mut(width)).map(part).collect();
     gather(rows, scratch, width, &lefts)
+}
+
+/// One feature's bins, row after row.
+fn column<'a, T>(codes: &'a [T], data: &Binned, feature: usize) -> &'a [T] {
+    let rows = codes.len() / data.features().max(1);
+    &codes[feature * rows..(feature + 1) * rows]
 }
 
 /// Brings the parted chunks of `scratch` together in `rows`.
@@ -553,7 +560,7 @@ mod tests {
         let gradients = matrix
             .iter_rows()
             .map(|row| {
-                [if row[0] > 0.3 && !(row[1] > 0.6) { -1.0 } else { 1.0 } * row[0].max(0.1), 1.0]
+                [if row[0] > 0.3 && row[1] <= 0.6 { -1.0 } else { 1.0 } * row[0].max(0.1), 1.0]
             })
             .collect();
         let binned = Binned::of(&matrix, Cuts::of(&matrix, &[], 64));

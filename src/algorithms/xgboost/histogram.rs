@@ -53,14 +53,14 @@ fn accumulate(
                 128 => narrow::<128>,
                 _ => narrow::<256>,
             };
-            narrow(codes, data.features(), rows, gradients, first, sums);
+            narrow(&codes.by_row, data.features(), rows, gradients, first, sums);
         }
         Codes::Wide(codes) => {
             let features = data.features();
             for &row in rows {
                 let row = row as usize;
                 let [gradient, hessian] = gradients[row].map(f64::from);
-                let codes = &codes[row * features + first..(row + 1) * features];
+                let codes = &codes.by_row[row * features + first..(row + 1) * features];
                 for (code, sums) in codes.iter().zip(sums.chunks_exact_mut(data.stride)) {
                     let sum = &mut sums[*code as usize];
                     sum[0] += gradient;

@@ -1,7 +1,11 @@
 //! How good the predictions are, by the names and formulas of XGBoost's `eval_metric`.
 
 use super::objective::{self, Kind, Objective};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
+
+/// Rows that are summed together.
+const BLOCK: usize = 4096;
 
 /// A metric of a data set's predictions.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -167,8 +171,15 @@ impl Metric {
             Self::Mape => ((p - y) / y).abs(),
             Self::Mphe => (1.0 + (p - y).powi(2)).sqrt() - 1.0,
             Self::Logloss => {
-                let least = 1e-16_f64;
-                -(y * p.max(least).ln() + (1.0 - y) * (1.0 - p).max(least).ln())
+                let log = |p: f64| p.max(1e-16).ln();
+                // Most labels are one or the other, and logarithms are dear.
+                if y == 0.0 {
+                    -log(1.0 - p)
+                } else if y == 1.0 {
+                    -log(p)
+                } else {
+                    -(y * log(p) + (1.0 - y) * log(1.0 - p))
+                }
             }
             Self::Error(threshold) => {
                 if p > f64::from(threshold) {
@@ -215,39 +226,51 @@ impl Scored<'_> {
         f64::from(self.weights.get(row).copied().unwrap_or(1.0))
     }
 
-    /// One row's values as metrics read them: probabilities of `multi:*`, predictions otherwise.
-    fn read(&self, row: usize, values: &mut [f32]) {
+    /// What turns margins into what metrics read: probabilities of `multi:*`, predictions otherwise.
+    fn link(&self) -> Objective {
+        let kind =
+            if self.objective.is_multiclass() { Kind::Softprob } else { self.objective.kind };
+        Objective { kind, ..*self.objective }
+    }
+
+    fn read(&self, link: &Objective, row: usize, values: &mut [f32]) {
         for (group, value) in values.iter_mut().enumerate() {
             *value = self.margins[group * self.labels.len() + row];
         }
-        let mut objective = *self.objective;
-        if objective.is_multiclass() {
-            objective.kind = Kind::Softprob;
-        }
-        objective.transform(values);
+        link.transform(values);
     }
 
-    fn mean_rows(&self, loss: impl Fn(&[f32], f32) -> f64) -> f64 {
-        let mut values = vec![0.0; self.objective.groups()];
-        let (mut sum, mut total) = (0.0, 0.0);
-        for (row, &label) in self.labels.iter().enumerate() {
-            self.read(row, &mut values);
-            sum += self.weight(row) * loss(&values, label);
-            total += self.weight(row);
-        }
+    /// The weighted mean of the rows' losses. Blocks of rows are summed apart and then in their
+    /// order, so that the mean does not depend on the thread count.
+    fn mean_rows(&self, loss: impl Fn(&[f32], f32) -> f64 + Sync) -> f64 {
+        let link = self.link();
+        let block = |(block, labels): (usize, &[f32])| {
+            let mut values = vec![0.0; link.groups()];
+            let (mut sum, mut total) = (0.0, 0.0);
+            for (offset, &label) in labels.iter().enumerate() {
+                let row = block * BLOCK + offset;
+                self.read(&link, row, &mut values);
+                sum += self.weight(row) * loss(&values, label);
+                total += self.weight(row);
+            }
+            [sum, total]
+        };
+        let sums: Vec<[f64; 2]> = self.labels.par_chunks(BLOCK).enumerate().map(block).collect();
+        let [sum, total] =
+            sums.iter().fold([0.0; 2], |all, one| [all[0] + one[0], all[1] + one[1]]);
         sum / total
     }
 
-    fn mean(&self, loss: impl Fn(f64, f64) -> f64) -> f64 {
+    fn mean(&self, loss: impl Fn(f64, f64) -> f64 + Sync) -> f64 {
         self.mean_rows(|row, label| loss(f64::from(row[0]), f64::from(label)))
     }
 
     /// Prediction, label and weight of all rows, highest prediction first.
     fn ranked(&self) -> Vec<(f32, f64, f64)> {
-        let mut value = [0.0];
+        let (link, mut value) = (self.link(), [0.0]);
         let mut rows: Vec<_> = (0..self.labels.len())
             .map(|row| {
-                self.read(row, &mut value);
+                self.read(&link, row, &mut value);
                 (value[0], f64::from(self.labels[row]), self.weight(row))
             })
             .collect();
@@ -360,10 +383,10 @@ impl Class {
 impl Classes {
     fn count(scored: &Scored<'_>) -> Self {
         let mut classes = Self { by_label: BTreeMap::new(), right: 0.0, rows: 0.0 };
-        let mut values = vec![0.0; scored.objective.groups()];
+        let (link, mut values) = (scored.link(), vec![0.0; scored.objective.groups()]);
         let threshold = if scored.objective.kind == Kind::LogitRaw { 0.0 } else { 0.5 };
         for (row, &label) in scored.labels.iter().enumerate() {
-            scored.read(row, &mut values);
+            scored.read(&link, row, &mut values);
             let guess = if scored.objective.is_multiclass() {
                 objective::argmax(&values) as u32
             } else {

@@ -34,8 +34,8 @@ fn learner(booster: &Booster) -> Node {
             Node::map([
                 ("base_score", Node::Text(base_score(booster))),
                 ("boost_from_average", Node::text("1")),
-                ("num_class", Node::text(num_class)),
-                ("num_feature", Node::text(booster.features)),
+                ("num_class", Node::text(&num_class)),
+                ("num_feature", Node::text(&booster.features)),
                 ("num_target", Node::text("1")),
             ]),
         ),
@@ -93,7 +93,7 @@ fn trees(booster: &Booster) -> Node {
             "gbtree_model_param",
             Node::map([
                 ("num_parallel_tree", Node::text("1")),
-                ("num_trees", Node::text(booster.trees.len())),
+                ("num_trees", Node::text(&booster.trees.len())),
             ]),
         ),
         ("iteration_indptr", Node::List(per_round.collect())),
@@ -127,8 +127,8 @@ fn tree(id: usize, tree: &Tree, features: usize) -> Node {
             "tree_param",
             Node::map([
                 ("num_deleted", Node::text("0")),
-                ("num_feature", Node::text(features)),
-                ("num_nodes", Node::text(tree.nodes())),
+                ("num_feature", Node::text(&features)),
+                ("num_nodes", Node::text(&tree.nodes())),
                 ("size_leaf_vector", Node::text("1")),
             ]),
         ),

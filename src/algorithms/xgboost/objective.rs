@@ -349,7 +349,7 @@ impl Objective {
         match self.kind {
             Kind::RegLogistic | Kind::BinaryLogistic => margins[0] = sigmoid(margins[0]),
             Kind::Poisson | Kind::Gamma | Kind::Tweedie | Kind::Cox => {
-                margins[0] = margins[0].exp()
+                margins[0] = margins[0].exp();
             }
             Kind::Hinge => margins[0] = if margins[0] > 0.0 { 1.0 } else { 0.0 },
             Kind::Softmax => margins[0] = argmax(margins) as f32,

@@ -216,9 +216,9 @@ impl Served {
     fn write<'a>(&self, rows: impl Iterator<Item = &'a [f32]>, accept: &str, out: &mut Vec<u8>) {
         let score = |row: &[f32], out: &mut Vec<u8>| {
             if self.kind == Kind::Softprob {
-                write_list(row, out)
+                write_list(row, out);
             } else {
-                write_float(row[0], out)
+                write_float(row[0], out);
             }
         };
         match accept {

@@ -40,7 +40,7 @@ impl Node {
         Self::Map(members.into_iter().map(|(name, node)| (name.to_owned(), node)).collect())
     }
 
-    pub fn text(value: impl ToString) -> Self {
+    pub fn text(value: &(impl ToString + ?Sized)) -> Self {
         Self::Text(value.to_string())
     }
 
