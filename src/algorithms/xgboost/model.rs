@@ -61,6 +61,7 @@ fn objective(objective: &Objective) -> Node {
     };
     match objective.kind {
         Kind::SquaredError
+        | Kind::SquaredLogError
         | Kind::RegLogistic
         | Kind::BinaryLogistic
         | Kind::LogitRaw
