@@ -116,7 +116,8 @@ impl http_body::Body for Request {
 
 /// The booking of one invocation: in flight until dropped, measured when it ends.
 pub(super) struct Booking {
-    pub flight: Flight,
+    /// Until the answer is complete; whoever holds its body longer holds nothing up.
+    flight: Option<Flight>,
     pub recorders: Arc<Recorders>,
     pub received: Instant,
     /// The time in which only the container could make progress.
@@ -126,7 +127,7 @@ pub(super) struct Booking {
 
 impl Booking {
     pub fn new(flight: Flight, recorders: Arc<Recorders>, received: Instant) -> Self {
-        Self { flight, recorders, received, model: Duration::ZERO, settled: false }
+        Self { flight: Some(flight), recorders, received, model: Duration::ZERO, settled: false }
     }
 
     /// Records how it ended, once.
@@ -226,10 +227,11 @@ impl Answer {
     /// Complete: before the caller can know, so that whoever reads statistics next finds it.
     fn end(&mut self) {
         self.booking.settle(self.status);
-        if let Some(sender) = self.sender.take()
+        if let Some(flight) = self.booking.flight.take()
+            && let Some(sender) = self.sender.take()
             && self.upload.is_done()
         {
-            pool::give_back(&self.booking.flight.instance, sender);
+            pool::give_back(&flight.instance, sender);
         }
     }
 

@@ -135,6 +135,7 @@ struct Answered {
     response: Response<Incoming>,
     connection: Connection,
     booking: Booking,
+    instance: Arc<Instance>,
     /// What is left of the container's time.
     patience: Duration,
 }
@@ -207,7 +208,8 @@ impl Trip<'_> {
                 Ok(response) => {
                     booking.model = sent_at.elapsed();
                     let patience = self.table().container_timeout.saturating_sub(booking.model);
-                    let answered = Answered { response, connection, booking, patience };
+                    let instance = Arc::clone(instance);
+                    let answered = Answered { response, connection, booking, instance, patience };
                     return Ok(Taken::Answered(Box::new(answered)));
                 }
                 Err(failed) => failed,
@@ -265,8 +267,7 @@ impl Trip<'_> {
         answered: Answered,
         response_stream: bool,
     ) -> Result<Response<Body>, AwsError> {
-        let Answered { response, connection, booking, mut patience } = answered;
-        let instance = Arc::clone(&booking.flight.instance);
+        let Answered { response, connection, booking, instance, mut patience } = answered;
         let source = self.source(&instance);
         let status = response.status();
         let headers = response.headers().clone();

@@ -24,6 +24,7 @@ mod python;
 mod region;
 mod s3;
 mod script;
+mod serving;
 mod signing;
 mod sweep;
 mod watch;
