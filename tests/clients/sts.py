@@ -55,7 +55,7 @@ for wrong in (
 
 refused("ValidationError", "MaxSessionDuration", sts.assume_role, RoleArn=ROLE, RoleSessionName="me", DurationSeconds=7200)
 refused("ValidationError", "is invalid", sts.assume_role, RoleArn="arn:aws:iam::123456789012:user/ada", RoleSessionName="me")
-refused("ValidationError", "durationSeconds", sts.assume_role, RoleArn=ROLE, RoleSessionName="me", DurationSeconds=5)
+refused("ValidationError", "durationSeconds", sts.assume_role, RoleArn=ROLE, RoleSessionName="me", DurationSeconds=50000)
 refused("MalformedPolicyDocument", "Json", sts.assume_role, RoleArn=ROLE, RoleSessionName="me", Policy="no json")
 refused("UnsupportedOperation", "GetFederationToken of sts is not simulated", sts.get_federation_token, Name="ada")
 strict.all_called("sts", "GetCallerIdentity", "GetAccessKeyInfo", "AssumeRole", "GetSessionToken")
