@@ -107,7 +107,8 @@ def reference(ref, where):
 def shape_facts(name, shape, service):
     where = f"{service}.{name}"
     known(shape, SHAPE + ["members", "member", "key", "value", "pattern", "error"], where)
-    facts = {key: shape[key] for key in SHAPE if shape.get(key) not in (None, False, [])}
+    # `False` and `[]` say nothing; a minimum of 0 does.
+    facts = {key: shape[key] for key in SHAPE if key in shape and not (shape[key] is False or shape[key] == [])}
     if shape["type"] == "structure":
         facts["members"] = {m: reference(r, f"{where}.{m}") for m, r in shape["members"].items()}
     for part in ("member", "key", "value"):

@@ -181,6 +181,8 @@ pub struct Member {
     pub timestamp_format: Option<TimestampFormat>,
     pub event_payload: bool,
     pub sensitive: bool,
+    /// A client that leaves it out has one made for it, so that a retry is not a second call.
+    pub idempotency_token: bool,
 }
 
 impl Member {

@@ -23,7 +23,9 @@ impl Client {
         let operation =
             known.operation(operation).ok_or_else(|| unknown_operation(known, operation))?;
         let protocol = known.protocols.first().copied().ok_or_else(|| unknown_service(service))?;
-        let encoded = codec::encode_input(protocol, known, operation, input)?;
+        let mut input = input.clone();
+        codec::add_tokens(known, operation, &mut input);
+        let encoded = codec::encode_input(protocol, known, operation, &input)?;
         let outgoing = Outgoing {
             method: encoded.method,
             target: encoded.target,

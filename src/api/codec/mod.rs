@@ -140,6 +140,19 @@ pub struct Encoded {
     pub body: Bytes,
 }
 
+/// Makes the tokens that AWS's clients make when the caller gives none.
+pub fn add_tokens(service: &Service, operation: &Operation, document: &mut Value) {
+    let (Some(structure), Value::Object(object)) = (service.input(operation), document) else {
+        return;
+    };
+    for member in structure.members.iter().filter(|member| member.idempotency_token) {
+        let slot = object.entry(member.name).or_insert(Value::Null);
+        if slot.is_null() {
+            *slot = uuid::Uuid::new_v4().to_string().into();
+        }
+    }
+}
+
 /// The client's side of [`decode_input`]. Fails when a member cannot travel where it must, such as a
 /// name that is missing from the path.
 pub fn encode_input(

@@ -190,6 +190,18 @@ fn json_errors_spell_message_as_their_shape_does() {
 }
 
 #[test]
+fn tokens_are_made_where_none_are_given() {
+    let Target { service, operation, .. } =
+        target("sagemaker", "CreatePipeline", Protocol::AwsJson11);
+    let mut document = json!({"PipelineName": "p"});
+    add_tokens(service, operation, &mut document);
+    assert_eq!(document["ClientRequestToken"].as_str().unwrap().len(), 36);
+    let mut given = json!({"ClientRequestToken": "mine"});
+    add_tokens(service, operation, &mut given);
+    assert_eq!(given, json!({"ClientRequestToken": "mine"}));
+}
+
+#[test]
 fn query_forms_nest() {
     let target = target("iam", "CreateRole", Protocol::Query);
     let input = json!({"RoleName": "r", "AssumeRolePolicyDocument": "{\"a\": \"b&c=d\"}",

@@ -145,6 +145,7 @@ struct RawReference {
     xml_attribute: bool,
     event_payload: bool,
     sensitive: bool,
+    idempotency_token: bool,
 }
 
 impl Deserialize<'static> for RawReference {
@@ -179,6 +180,7 @@ impl Deserialize<'static> for RawReference {
                         "xmlAttribute" => raw.xml_attribute = map.next_value()?,
                         "eventpayload" => raw.event_payload = map.next_value()?,
                         "sensitive" => raw.sensitive = map.next_value()?,
+                        "idempotencyToken" => raw.idempotency_token = map.next_value()?,
                         _ => drop(map.next_value::<de::IgnoredAny>()?),
                     }
                 }
@@ -311,6 +313,7 @@ impl Linker {
             timestamp_format: timestamp_format(raw.timestamp_format, place)?,
             event_payload: raw.event_payload,
             sensitive: raw.sensitive,
+            idempotency_token: raw.idempotency_token,
         })
     }
 

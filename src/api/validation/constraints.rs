@@ -283,8 +283,7 @@ fn constraints_of(service: &Service, member: &Member) -> String {
     match &service.get(member.shape).kind {
         Kind::String(text) => {
             add(text.length.max.map(longest));
-            // The model leaves a minimum of nothing out, AWS's text does not.
-            add(text.length.min.or(text.length.max.map(|_| 0)).map(shortest));
+            add(text.length.min.map(shortest));
             if let Some(regex) = service.pattern(text) {
                 let source = &regex.source;
                 add(Some(told(format!(
