@@ -79,11 +79,6 @@ impl Admission {
         self.running.contains_key(id)
     }
 
-    /// How many wait before `id`; `None` when it does not wait.
-    pub fn ahead(&self, id: &str) -> Option<usize> {
-        self.waiting.iter().position(|(waiting, _)| waiting == id)
-    }
-
     fn used(&self) -> Resources {
         self.running.values().fold(Resources::default(), |sum, demand| sum.plus(*demand))
     }
@@ -116,7 +111,6 @@ mod tests {
         assert!(admission.request("b", large));
         assert!(!admission.request("c", large.times(2)));
         assert!(!admission.request("d", Resources::new(0.5, 1)), "nobody overtakes");
-        assert_eq!(admission.ahead("d"), Some(1));
         assert!(admission.release("a").is_empty());
         assert_eq!(admission.release("b"), ["c"]);
         assert_eq!(admission.release("c"), ["d"]);

@@ -9,7 +9,7 @@ use crate::engine::Address;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Collected, Full, Limited};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -148,7 +148,7 @@ impl Stages {
                 return answer;
             }
             let (head, content) = answer.into_parts();
-            body = content.collect().await.map(|all| all.to_bytes()).unwrap_or_default();
+            body = content.collect().await.map(Collected::to_bytes).unwrap_or_default();
             match head.headers.get(CONTENT_TYPE) {
                 Some(content_type) => headers.insert(CONTENT_TYPE, content_type.clone()),
                 None => headers.remove(CONTENT_TYPE),

@@ -263,7 +263,7 @@ impl Launch {
         let deadline = self.variant.startup();
         let startup =
             health::wait_until_healthy(&address, container.exit(), deadline, NOTICE, || {
-                self.tell(News::Silent(NOTICE))
+                self.tell(News::Silent(NOTICE));
             })
             .await;
         let not_healthy = format!(

@@ -4,6 +4,7 @@
 //! [`attempt`] lays out the input, runs the containers and carries the artifacts back. Where a job
 //! may go from where it is stands in [`machine`].
 
+mod artifact;
 mod attempt;
 pub mod machine;
 mod metrics;

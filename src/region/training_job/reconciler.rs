@@ -7,6 +7,7 @@
 
 use super::super::admission::{Admission, Resources};
 use super::super::{Region, work};
+use super::artifact;
 use super::attempt::{self, Ended};
 use super::machine::{Secondary, Status};
 use super::record::{self, Outcome, Record, Stop};
@@ -353,7 +354,7 @@ impl Job {
     /// Carries the artifacts off and ends the job.
     async fn upload(&self, record: &Record, outcome: Outcome) -> Result<Next, StoreError> {
         let spec = Spec::read(&record.row.body);
-        let uploaded = attempt::upload(self, record, &spec, &outcome).await;
+        let uploaded = artifact::upload(self, record, &spec, &outcome).await;
         let attempts = record.private.attempts;
         let _ = self
             .change(move |record| {
@@ -369,7 +370,7 @@ impl Job {
                 record.finish(to, failure)
             })
             .await?;
-        attempt::clear(self, attempts, spec.instances()).await;
+        artifact::clear(self, attempts, spec.instances()).await;
         Ok(Next::Again)
     }
 
