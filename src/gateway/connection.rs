@@ -15,7 +15,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -28,9 +27,6 @@ use tokio::time::{Sleep, sleep_until, timeout};
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer {
-    pub(super) address: SocketAddr,
-    /// Our own end.
-    pub(super) local: SocketAddr,
     /// Proven to be a process of the region's own user on this machine.
     pub(super) own: bool,
 }
@@ -62,8 +58,7 @@ pub(super) async fn serve<H: Handler>(
         () = tokio::time::sleep(limits.idle_time) => return,
         _ = stop.wait_for(|stop| *stop) => return,
     }
-    let (Ok(address), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else { return };
-    let peer = Peer { address, local, own: peer::is_own_users(&stream) };
+    let peer = Peer { own: peer::is_own_users(&stream) };
     let _ = stream.set_nodelay(true);
 
     let pulse = Pulse::new(limits.clone());

@@ -153,13 +153,6 @@ impl Door {
 }
 
 impl Entry {
-    /// Whether the signature covers the body and the body has to be hashed for [`Entry::prove`].
-    pub(super) fn needs_body(&self) -> bool {
-        self.proof
-            .as_ref()
-            .is_some_and(|(presented, _)| !presented.presigned && presented.payload.is_none())
-    }
-
     /// What a verified request says of its body; `None` when nothing was signed that is believed.
     pub(super) fn proven(&self) -> Option<&Presented> {
         self.proof.as_ref().map(|(presented, _)| presented)

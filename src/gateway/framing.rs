@@ -349,7 +349,8 @@ enum Body {
 
 /// What a whole head says about its body.
 fn judge(head: &[u8]) -> Result<Body, Fault> {
-    let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end_cr());
+    let mut lines =
+        head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let http10 = request_line(lines.next().unwrap_or_default())?;
     let (mut length, mut encoding, mut hosts) = (None, None, 0);
     for line in lines.take_while(|line| !line.is_empty()) {
@@ -377,16 +378,6 @@ fn judge(head: &[u8]) -> Result<Body, Fault> {
         _ if hosts != 1 => Err(Fault::Hosts),
         (_, Some(_)) => Ok(Body::Chunked),
         (length, None) => Ok(Body::Length(length.unwrap_or(0))),
-    }
-}
-
-trait Line {
-    fn trim_ascii_end_cr(&self) -> &[u8];
-}
-
-impl Line for [u8] {
-    fn trim_ascii_end_cr(&self) -> &[u8] {
-        self.strip_suffix(b"\r").unwrap_or(self)
     }
 }
 

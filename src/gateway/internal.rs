@@ -140,6 +140,10 @@ impl Internal {
         })
     }
 
+    #[expect(
+        clippy::redundant_closure_for_method_calls,
+        reason = "the method itself is not general enough over the snapshot's lifetime"
+    )]
     fn revision(&self) -> Result<u64, AwsError> {
         self.region.store().read(|store| store.revision()).map_err(|fault| store_failed(&fault))
     }

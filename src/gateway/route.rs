@@ -79,7 +79,6 @@ struct Incomer<'a> {
     parts: Parts,
     body: Incoming,
     entry: Entry,
-    peer: Peer,
     request_id: &'a str,
     received: Instant,
 }
@@ -119,7 +118,7 @@ impl Router {
         let words = plan.words();
         self.door.check_head(&parts.method, &parts.uri, &parts.headers, words)?;
         let entry = self.door.admit(&Head::of(&parts), peer, words, |key| self.secret_of(key))?;
-        let incomer = Incomer { parts, body, entry, peer, request_id, received };
+        let incomer = Incomer { parts, body, entry, request_id, received };
         match plan {
             Plan::Invoke(target) => self.invoke(target, incomer).await,
             Plan::Call(target) => self.call(Some(target), incomer).await,

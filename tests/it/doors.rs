@@ -663,3 +663,60 @@ fn dropping_a_gateway_frees_its_port() {
         std::thread::yield_now();
     }
 }
+
+/// PUT of `hello` in two chunks with the trailer's checksum, as SDKs send it without TLS below.
+fn chunked_put(gate: &Gate, key: &str, checksum: &str) -> crate::gate::Answer {
+    let body = format!("3\r\nhel\r\n2\r\nlo\r\n0\r\nx-amz-checksum-crc32:{checksum}\r\n\r\n");
+    gate.send(&format!(
+        "PUT /demo/{key} HTTP/1.1\r\nHost: {}\r\nContent-Encoding: aws-chunked\r\n\
+         x-amz-content-sha256: STREAMING-UNSIGNED-PAYLOAD-TRAILER\r\n\
+         x-amz-decoded-content-length: 5\r\nx-amz-trailer: x-amz-checksum-crc32\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        gate.address,
+        body.len()
+    ))
+}
+
+#[test]
+fn objects_come_in_chunks_and_go_out_whole() {
+    let gate = gate();
+    let bucket = gate.send(&format!(
+        "PUT /demo HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(bucket.status, 200, "{}", bucket.text());
+    // CRC-32 of `hello` is 0x3610a686.
+    let sound = chunked_put(&gate, "sound", "NhCmhg==");
+    assert_eq!(sound.status, 200, "{}", sound.text());
+    assert_eq!(gate.get("/demo/sound").text(), "hello");
+    let damaged = chunked_put(&gate, "damaged", "AAAAAA==");
+    assert_eq!((damaged.status, damaged.code().as_str()), (400, "BadDigest"), "{}", damaged.text());
+    assert_eq!(gate.get("/demo/damaged").status, 404);
+    // The bucket in the host, and an address that lets in whoever has it.
+    let port = gate.address.port();
+    let virtual_host =
+        gate.send(&format!("GET /sound HTTP/1.1\r\nHost: demo.s3.localhost:{port}\r\n\r\n"));
+    assert_eq!(virtual_host.text(), "hello");
+    let host = gate.address.to_string();
+    let (key, path) = (own_key(&gate), "/demo/sound");
+    let presigned = presign(&Method::GET, &host, path, "", 60, &key, "us-east-1", "s3", now());
+    assert_eq!(gate.get(&format!("{path}?{}", query_of(&presigned))).text(), "hello");
+}
+
+#[test]
+fn an_object_whose_body_breaks_off_is_not_there() {
+    let gate = gate();
+    let bucket = gate.send(&format!(
+        "PUT /demo HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n",
+        gate.address
+    ));
+    assert_eq!(bucket.status, 200, "{}", bucket.text());
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "PUT /demo/half HTTP/1.1\r\nHost: {}\r\nContent-Length: 10\r\n\r\nhello",
+        gate.address
+    ));
+    raw.half_close();
+    assert_eq!(raw.answer().status, 400);
+    assert_eq!(gate.get("/demo/half").status, 404);
+}
