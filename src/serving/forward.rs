@@ -93,7 +93,7 @@ pub async fn forward(plane: &Plane, invocation: Invocation) -> Result<Response<B
         match trip.send(request, first).await? {
             Sent::Answered(answered) => return trip.finish(*answered, response_stream).await,
             // The table was replaced under us: start over with the new one, and the same draw.
-            Sent::Retired(unsent) => request = unsent,
+            Sent::Retired(unsent) => request = *unsent,
         }
     }
 }
@@ -128,7 +128,7 @@ struct Trip<'a> {
 enum Sent {
     Answered(Box<Answered>),
     /// The instance was taken out of service before anything was sent.
-    Retired(http::Request<Request>),
+    Retired(Box<http::Request<Request>>),
 }
 
 struct Answered {
@@ -144,7 +144,7 @@ struct Answered {
 enum Taken {
     Answered(Box<Answered>),
     /// Nothing was sent; another instance may have it.
-    Refused(http::Request<Request>),
+    Refused(Box<http::Request<Request>>),
 }
 
 impl Trip<'_> {
@@ -170,11 +170,13 @@ impl Trip<'_> {
         let count = variant.instances.len();
         for attempt in 0..count {
             let instance = &variant.instances[(first + attempt) % count];
-            let Some(flight) = instance.enter() else { return Ok(Sent::Retired(request)) };
+            let Some(flight) = instance.enter() else {
+                return Ok(Sent::Retired(Box::new(request)));
+            };
             let booking = Booking::new(flight, Arc::clone(&variant.recorders), self.received);
             match self.hand_over(request, instance, booking).await? {
                 Taken::Answered(answered) => return Ok(Sent::Answered(answered)),
-                Taken::Refused(unsent) => request = unsent,
+                Taken::Refused(unsent) => request = *unsent,
             }
         }
         let overhead_micros = u64::try_from(self.received.elapsed().as_micros()).unwrap_or(0);
@@ -192,7 +194,7 @@ impl Trip<'_> {
         loop {
             let Ok(mut connection) = pool::take(instance, self.plane.generation()).await else {
                 booking.cancel();
-                return Ok(Taken::Refused(request));
+                return Ok(Taken::Refused(Box::new(request)));
             };
             let sent_at = Instant::now();
             let sending = connection.sender.try_send_request(request);
@@ -219,7 +221,7 @@ impl Trip<'_> {
                 Some(unsent) if connection.used => request = unsent,
                 Some(unsent) => {
                     booking.cancel();
-                    return Ok(Taken::Refused(unsent));
+                    return Ok(Taken::Refused(Box::new(unsent)));
                 }
                 None => {
                     booking.model = sent_at.elapsed();

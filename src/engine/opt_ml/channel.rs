@@ -221,7 +221,7 @@ mod tests {
         Host { groups: vec![group], current }
     }
 
-    fn channel(kind: &str, uri: &str, extra: Value) -> Channel {
+    fn channel(kind: &str, uri: &str, extra: &Value) -> Channel {
         let mut document = json!({
             "ChannelName": "train",
             "DataSource": {"S3DataSource": {"S3DataType": kind, "S3Uri": uri}},
@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_prefix_brings_its_objects_and_no_folder_markers() {
         let memory = Memory::with(&[("d/", b""), ("d/a", b"1"), ("d/e/b", b"22"), ("dd", b"3")]);
-        let items = channel("S3Prefix", "s3://b/d/", json!({})).items(&memory).unwrap();
+        let items = channel("S3Prefix", "s3://b/d/", &json!({})).items(&memory).unwrap();
         assert_eq!(paths(&items), ["a", "e/b"]);
         assert_eq!(items[1].bytes, Some(2));
     }
@@ -262,7 +262,7 @@ mod tests {
     fn a_manifest_brings_what_it_names_in_its_order() {
         let manifest = br#"[{"prefix": "s3://other/p/"}, "z/1", "a"]"#;
         let memory = Memory::with(&[("m.json", manifest)]);
-        let items = channel("ManifestFile", "s3://b/m.json", json!({})).items(&memory).unwrap();
+        let items = channel("ManifestFile", "s3://b/m.json", &json!({})).items(&memory).unwrap();
         assert_eq!(paths(&items), ["z/1", "a"]);
         assert_eq!((items[0].bucket.as_str(), items[0].key.as_str()), ("other", "p/z/1"));
     }
@@ -278,14 +278,14 @@ mod tests {
             ("ManifestFile", "s3://b/y", "does not begin with a prefix"),
             ("ManifestFile", "s3://b/z", "is not valid JSON"),
         ] {
-            let error = channel(kind, uri, json!({})).items(&memory).unwrap_err();
+            let error = channel(kind, uri, &json!({})).items(&memory).unwrap_err();
             assert!(error.to_string().contains(said), "{error}");
         }
     }
 
     #[test]
     fn shards_are_disjoint_and_whole() {
-        let sharded = Channel { sharded: true, ..channel("S3Prefix", "s3://b/", json!({})) };
+        let sharded = Channel { sharded: true, ..channel("S3Prefix", "s3://b/", &json!({})) };
         let all: Vec<u32> = (0..10).collect();
         let mut dealt: Vec<u32> =
             (0..3).flat_map(|current| sharded.share(all.clone(), &host(3, current), 0)).collect();
@@ -299,7 +299,7 @@ mod tests {
     #[test]
     fn a_seed_shuffles_each_epoch_anew_and_always_alike() {
         let seed = json!({"ShuffleConfig": {"Seed": 7}});
-        let channel = channel("S3Prefix", "s3://b/", seed);
+        let channel = channel("S3Prefix", "s3://b/", &seed);
         let order = |epoch| channel.share((0..50).collect::<Vec<u32>>(), &host(1, 0), epoch);
         assert_ne!(order(0), order(1));
         assert_eq!(order(1), order(1));
@@ -314,7 +314,7 @@ mod tests {
             count: 2,
         });
         let only =
-            Channel { groups: vec!["gpu".into()], ..channel("S3Prefix", "s3://b/", json!({})) };
+            Channel { groups: vec!["gpu".into()], ..channel("S3Prefix", "s3://b/", &json!({})) };
         let gets: Vec<bool> =
             (0..3).map(|current| only.is_for(&Host { current, ..both.clone() })).collect();
         assert_eq!(gets, [false, true, true]);

@@ -46,7 +46,7 @@ impl CheckpointSync {
     pub fn skip_present(&mut self, root: &Path, local_path: &str) -> Result<(), LayoutError> {
         let files = files(&root.join(local_path.trim_start_matches('/')))
             .map_err(LayoutError::io(local_path))?;
-        self.seen.extend(files.into_iter().map(|(path, state)| (path, state)));
+        self.seen.extend(files);
         Ok(())
     }
 
