@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
 
 fn install_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 

@@ -4,6 +4,7 @@
 //! silently skip or repeat rows, so it is refused instead.
 
 use super::row::{Query, Sort};
+use crate::domain::time::Timestamp;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::fmt;
@@ -78,7 +79,7 @@ pub(super) fn scope(query: &Query) -> u32 {
     for time in
         [query.created_after, query.created_before, query.modified_after, query.modified_before]
     {
-        hasher.update(&time.map_or(i64::MIN, |time| time.as_millis()).to_be_bytes());
+        hasher.update(&time.map_or(i64::MIN, Timestamp::as_millis).to_be_bytes());
     }
     let sort = match query.sort {
         Sort::Created => 0,

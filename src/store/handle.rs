@@ -83,7 +83,7 @@ impl Store {
         let chores = Some(spawn("store-chores", move || chores.run()).map_err(io)?);
         files.sweep(&readers);
         let queue = Some(queue);
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 queue,
                 readers,
@@ -97,7 +97,25 @@ impl Store {
                 closing,
                 _folder: folder,
             }),
-        })
+        };
+        store.expire_logs();
+        Ok(store)
+    }
+
+    /// Removes expired log events now and every hour. The chore does not keep the store open.
+    fn expire_logs(&self) {
+        let expire = |store: &Self| {
+            if let Err(error) = store.logs().expire(None) {
+                tracing::warn!(%error, "expired log events were not removed");
+            }
+        };
+        expire(self);
+        let inner = Arc::downgrade(&self.inner);
+        self.inner.housekeeper.ask(Chore::Hourly(Box::new(move || {
+            if let Some(inner) = inner.upgrade() {
+                expire(&Self { inner });
+            }
+        })));
     }
 
     /// Runs `change` on the writer thread inside a transaction of its own and returns what it

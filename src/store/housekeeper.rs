@@ -5,13 +5,18 @@ use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 pub(super) enum Chore {
     /// Copy the write-ahead log into the database.
     Checkpoint,
     /// Anything else that must not hold up the writer.
     Run(Box<dyn FnOnce() + Send>),
+    /// Do this every hour.
+    Hourly(Box<dyn Fn() + Send>),
     /// The store closes: the thread ends when it has done what was asked before.
     Stop,
 }
@@ -52,8 +57,21 @@ impl Chores {
     /// Works until it is told to stop.
     pub fn run(self) {
         let mut connection = None;
-        while let Ok(chore) = self.chores.recv() {
+        let mut hourly: Vec<Box<dyn Fn() + Send>> = Vec::new();
+        let mut next = Instant::now() + HOUR;
+        loop {
+            let chore =
+                match self.chores.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                    Ok(chore) => chore,
+                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Timeout) => {
+                        hourly.iter().for_each(|work| work());
+                        next = Instant::now() + HOUR;
+                        continue;
+                    }
+                };
             match chore {
+                Chore::Hourly(work) => hourly.push(work),
                 Chore::Run(work) => work(),
                 Chore::Stop => break,
                 Chore::Checkpoint => {

@@ -135,13 +135,15 @@ class Objects(Bucket):
 
     def test_presigned_addresses(self):
         members = {"Bucket": self.bucket, "Key": "a b/ü"}
-        address = self.s3.generate_presigned_url("put_object", members, ExpiresIn=60)
-        request = urllib.request.Request(address, data=b"by hand", method="PUT")
-        with urllib.request.urlopen(request) as answer:
-            self.assertEqual(answer.status, 200)
-        address = self.s3.generate_presigned_url("get_object", members, ExpiresIn=60)
-        with urllib.request.urlopen(address) as answer:
-            self.assertEqual(answer.read(), b"by hand")
+        for version in ["s3", "s3v4"]:
+            signer = client(signature_version=version)
+            address = signer.generate_presigned_url("put_object", members, ExpiresIn=60)
+            request = urllib.request.Request(address, data=b"by hand", method="PUT")
+            with urllib.request.urlopen(request) as answer:
+                self.assertEqual(answer.status, 200)
+            address = signer.generate_presigned_url("get_object", members, ExpiresIn=60)
+            with urllib.request.urlopen(address) as answer:
+                self.assertEqual(answer.read(), b"by hand")
 
     def test_deleting_what_is_not_there_is_no_failure(self):
         self.put("k", b"x")

@@ -125,6 +125,16 @@ async fn an_object_comes_back_with_what_it_came_with() {
 }
 
 #[tokio::test]
+async fn a_presigned_address_of_the_second_version_is_served_until_it_ends() {
+    let bench = with_bucket().await;
+    let target = |end: &str| format!("/bkt/k?AWSAccessKeyId=AKIA&Signature=a%2Bb%3D&Expires={end}");
+    assert_eq!(bench.call("PUT", &target("9999999999"), &[], b"x").await.status, 200);
+    assert_eq!(bench.call("GET", &target("9999999999"), &[], b"").await.body, "x");
+    bench.call("GET", &target("1"), &[], b"").await.is(403, "AccessDenied");
+    bench.call("GET", &target("soon"), &[], b"").await.is(403, "AccessDenied");
+}
+
+#[tokio::test]
 async fn ranges_are_answered_in_part_or_refused() {
     let bench = with_bucket().await;
     bench.call("PUT", "/bkt/k", &[], b"0123456789").await;

@@ -126,11 +126,24 @@ impl Logs {
         })?;
         for (group, days) in kept {
             let cutoff = Timestamp::from_millis(self.clock.now().as_millis() - days * 86_400_000);
-            for name in self.stream_names(&group, "")? {
+            for name in self.expiring(&group, cutoff)? {
                 self.stream(&group, &name)?.expire(cutoff)?;
             }
         }
         Ok(())
+    }
+
+    /// Streams of a group that may hold events from before `cutoff`.
+    fn expiring(&self, group: &str, cutoff: Timestamp) -> Result<Vec<String>, LogError> {
+        self.store.read(|snapshot| {
+            let mut statement = snapshot.connection.prepare_cached(
+                "SELECT name FROM log_stream
+                 WHERE parent = ?1 AND (open <> 0 OR first >= 0 AND first < ?2)",
+            )?;
+            let id = group_id(snapshot.connection, group)?;
+            let names = statement.query_map(params![id, cutoff.as_millis()], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
     }
 
     pub async fn delete_group(&self, name: &str) -> Result<(), LogError> {

@@ -21,7 +21,7 @@ const BLOCK: u64 = 16 * 1024;
 
 /// A run of records, as a reader loads them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(in crate::store) struct Block {
     /// Position of its first record.
     pub first: u64,
     /// Where it begins in the segment.
@@ -35,7 +35,7 @@ pub(super) struct Block {
 
 /// One file of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Segment {
+pub(in crate::store) struct Segment {
     /// Position of its first record; names the file.
     pub first: u64,
     pub records: u64,

@@ -47,7 +47,7 @@ pub(in crate::store) struct Stream {
 
 /// What a stream's files hold.
 #[derive(Default)]
-pub(super) struct State {
+pub(in crate::store) struct State {
     /// Oldest first. All but the last are closed.
     pub segments: Vec<Arc<Segment>>,
     /// The last segment's file, while something is being appended.
@@ -63,7 +63,7 @@ pub(super) struct State {
 
 /// What the row of a stream says of its events. Times are -1 while there are none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Figures {
+pub(in crate::store) struct Figures {
     pub first: i64,
     pub last: i64,
     pub ingested: i64,

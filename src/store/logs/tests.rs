@@ -188,6 +188,11 @@ async fn full_segments_are_closed_with_an_index_and_expire_as_a_whole() {
     let slice = logs.read(GROUP, "s", &all).unwrap();
     assert_eq!((slice.events[0].position, slice.events.len()), (8, 12));
     assert_eq!(logs.append(GROUP, "s", &[event(day, "on")]).unwrap(), 20);
+    drop((logs, store));
+    // Twelve days later the next segment is too old, which opening the store notices.
+    let store = open_at(&dir, 47 * day);
+    let slice = store.logs().read(GROUP, "s", &all).unwrap();
+    assert_eq!(slice.events[0].position, 16);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Names a file. The upper half says in which opening of the store it was made, so that the sweep
 /// of what earlier ones left behind cannot meet an upload that is still running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct FileId(pub i64);
+pub(in crate::store) struct FileId(pub i64);
 
 pub(in crate::store) struct Files {
     root: PathBuf,
