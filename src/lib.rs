@@ -4,6 +4,11 @@
 //! `tests/it/architecture.rs` reads the `use crate::` lines and fails on a breach. `ARCHITECTURE.md`
 //! says why each room exists and which walks through them must stay short.
 
+#![cfg_attr(
+    test,
+    allow(clippy::needless_pass_by_value, reason = "a test's table reads better with values")
+)]
+
 pub mod script;
 
 pub mod command;

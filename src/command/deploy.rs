@@ -48,10 +48,11 @@ pub async fn deploy(session: &mut Session, args: &DeployArgs) -> Result<Outcome,
 }
 
 fn instance_type<'a>(types: &'a [String], variant: &str) -> &'a str {
-    let named = types.iter().filter_map(|choice| choice.split_once('='));
-    let own = named.filter(|(name, _)| *name == variant).map(|(_, kind)| kind).last();
-    let common = types.iter().map(String::as_str).filter(|choice| !choice.contains('='));
-    own.or_else(|| common.last()).unwrap_or("ml.m5.large")
+    let mut last_first = types.iter().rev();
+    let own = last_first.clone().filter_map(|choice| choice.split_once('='));
+    let own = own.filter(|(name, _)| *name == variant).map(|(_, kind)| kind).next();
+    let common = || last_first.find(|choice| !choice.contains('=')).map(String::as_str);
+    own.or_else(common).unwrap_or("ml.m5.large")
 }
 
 /// The model that a variant serves: an existing model, or one made from a model package or from a

@@ -127,7 +127,7 @@ async fn all_rows(
     }
     let input = json!({"EndpointName": args.endpoint});
     let asked = session.client.call("sagemaker", "DescribeEndpoint", &input).await?;
-    Ok(report(session, args, problem, tally, &asked, total))
+    Ok(report(session, args, problem, &tally, &asked, total))
 }
 
 /// Sends `total` requests, `users` at a time, the rows in turn. One user makes it sequential, and
@@ -200,7 +200,7 @@ fn report(
     session: &mut Session,
     args: &InvokeArgs,
     problem: Problem,
-    tally: Tally,
+    tally: &Tally,
     endpoint: &Value,
     total: usize,
 ) -> Outcome {

@@ -154,14 +154,10 @@ fn cfn(calls: &[RecordedCall]) -> String {
             continue;
         };
         let mut properties = call.input.clone();
-        if let Value::Object(members) = &mut properties {
-            if let Some(policy) = members.get_mut("AssumeRolePolicyDocument") {
-                if let Some(parsed) =
-                    policy.as_str().and_then(|text| serde_json::from_str(text).ok())
-                {
-                    *policy = parsed;
-                }
-            }
+        if let Some(policy) = properties.get_mut("AssumeRolePolicyDocument")
+            && let Some(parsed) = policy.as_str().and_then(|text| serde_json::from_str(text).ok())
+        {
+            *policy = parsed;
         }
         if kind == "AWS::S3::Bucket" {
             properties = json!({"BucketName": call.input.get("Bucket")});

@@ -126,8 +126,8 @@ fn check_variant(input: &Value, variant: &Value) -> Result<(), Refusal> {
     {
         return wrong("PrefixAwareRoutingConfig goes with RoutingStrategy PREFIX_AWARE alone.");
     }
-    check_scaling(variant).or_else(|why| wrong(why))?;
-    check_serverless(variant).or_else(|why| wrong(why))
+    check_scaling(variant).or_else(wrong)?;
+    check_serverless(variant).or_else(wrong)
 }
 
 fn scales_itself(variant: &Value) -> bool {

@@ -167,19 +167,6 @@ static FAMILIES: &[Recorded] = &[
     job_definition!("ModelExplainability", "model-explainability-job-definition"),
 ];
 
-/// Members that all lists may have.
-const COMMON: &[&str] = &[
-    "MaxResults",
-    "NextToken",
-    "SortBy",
-    "SortOrder",
-    "NameContains",
-    "CreationTimeAfter",
-    "CreationTimeBefore",
-    "LastModifiedTimeAfter",
-    "LastModifiedTimeBefore",
-];
-
 /// Other names that some lists have for common members.
 const RENAMED: &[(&str, &str)] = &[
     ("CreatedAfter", "CreationTimeAfter"),
@@ -431,6 +418,19 @@ mod tests {
             assert!(matches!(sagemaker().get(list.shape).kind, Kind::List { .. }), "{}", it.list);
         }
     }
+
+    /// Members that all lists may have.
+    const COMMON: &[&str] = &[
+        "MaxResults",
+        "NextToken",
+        "SortBy",
+        "SortOrder",
+        "NameContains",
+        "CreationTimeAfter",
+        "CreationTimeBefore",
+        "LastModifiedTimeAfter",
+        "LastModifiedTimeBefore",
+    ];
 
     #[test]
     fn every_member_of_every_list_is_heeded() {

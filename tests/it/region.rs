@@ -45,10 +45,6 @@ impl Region {
         self.folder.path()
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// A command of this workspace: `region.command(&["list", "model"])`.
     pub fn command(&self, words: &[&str]) -> Output {
         sagebrush().arg("--workspace").arg(self.folder()).args(words).output().unwrap()
