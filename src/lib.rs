@@ -9,6 +9,8 @@
     allow(clippy::needless_pass_by_value, reason = "a test's table reads better with values")
 )]
 
+pub mod tui;
+
 pub mod script;
 
 pub mod command;

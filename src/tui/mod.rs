@@ -1,0 +1,5 @@
+//! The workbench: a terminal UI that is a client of the region like any other.
+
+pub mod text;
+pub mod theme;
+pub mod widgets;

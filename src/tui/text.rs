@@ -1,0 +1,113 @@
+//! Text from outside on its way to the screen: nothing in a name, a log or an answer may steer the
+//! terminal or spill over its cell.
+
+use std::borrow::Cow;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+/// Characters that reorder or hide what stands around them.
+const fn hidden(char: char) -> bool {
+    matches!(char,
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        | '\u{061c}' | '\u{fff9}'..='\u{fffb}')
+}
+
+/// The text on one line: tabs become spaces, control characters their pictures (`␛`), and what would
+/// reorder or hide its neighbours `·`.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(|char| char.is_control() || hidden(char)) {
+        return Cow::Borrowed(text);
+    }
+    let mut cleaned = String::with_capacity(text.len() + 8);
+    for char in text.chars() {
+        match char {
+            '\t' => cleaned.push_str("    "),
+            '\u{0}'..='\u{1f}' => {
+                cleaned.push(char::from_u32(0x2400 + char as u32).unwrap_or('·'));
+            }
+            '\u{7f}' => cleaned.push('␡'),
+            _ if char.is_control() || hidden(char) => cleaned.push('·'),
+            _ => cleaned.push(char),
+        }
+    }
+    Cow::Owned(cleaned)
+}
+
+/// Columns that the text takes.
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// The text in at most `columns`, with `…` where it was cut.
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns == 0 {
+        return Cow::Borrowed("");
+    }
+    let mut fitted = String::new();
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let wide = width(grapheme);
+        if used + wide > columns - 1 {
+            break;
+        }
+        fitted.push_str(grapheme);
+        used += wide;
+    }
+    fitted.push('…');
+    Cow::Owned(fitted)
+}
+
+/// The text in exactly `columns`: cut, or filled with spaces to the right.
+pub fn pad(text: &str, columns: usize) -> String {
+    let mut padded = fit(text, columns).into_owned();
+    padded.extend(std::iter::repeat_n(' ', columns.saturating_sub(width(&padded))));
+    padded
+}
+
+/// The text in exactly `columns`, filled with spaces to the left.
+pub fn pad_left(text: &str, columns: usize) -> String {
+    let fitted = fit(text, columns);
+    let mut padded = " ".repeat(columns.saturating_sub(width(&fitted)));
+    padded.push_str(&fitted);
+    padded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn control_sequences_become_harmless() {
+        assert_eq!(clean("plain"), "plain");
+        assert_eq!(clean("\u{1b}[31mred\u{7}"), "␛[31mred␇");
+        assert_eq!(clean("a\tb"), "a    b");
+        assert_eq!(clean("abc\u{202e}gpj.exe"), "abc·gpj.exe");
+        assert_eq!(clean("\u{9b}31m"), "·31m");
+    }
+
+    #[test]
+    fn wide_characters_are_cut_between() {
+        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(pad("日本語", 5), "日本…");
+        assert_eq!(pad("é", 3), "é  ");
+        assert_eq!(fit("abc", 0), "");
+    }
+
+    proptest! {
+        #[test]
+        fn padding_is_exact(text in "\\PC{0,20}", columns in 0_usize..30) {
+            prop_assert_eq!(width(&pad(&clean(&text), columns)), columns);
+            prop_assert_eq!(width(&pad_left(&clean(&text), columns)), columns);
+        }
+
+        #[test]
+        fn nothing_that_steers_is_left(text in any::<String>()) {
+            prop_assert!(!clean(&text).chars().any(|char| char.is_control() || hidden(char)));
+        }
+    }
+}

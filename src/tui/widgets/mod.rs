@@ -1,0 +1,1 @@
+//! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
