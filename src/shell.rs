@@ -15,6 +15,8 @@ use sagebrush::command::{
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
 use sagebrush::script::run::{Ending, Script};
+use sagebrush::tui::driver;
+use sagebrush::tui::state::Options;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -105,8 +107,12 @@ fn read_workspace(folder: &Path) -> Result<Workspace, CommandError> {
     Workspace::read(folder).map_err(|error| CommandError::Failed(error.to_string()))
 }
 
-/// Without a subcommand: the demo, so that `cargo run --release` shows what this is.
+/// Without a subcommand: the workbench on a terminal, else the demo, headless, so that
+/// `cargo run --release` shows what this is.
 async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        return workbench(workspace.as_deref()).await.unwrap_or_else(|error| fail(&error));
+    }
     let args = RunArgs {
         script: PathBuf::from("iris"),
         keep: false,
@@ -115,6 +121,15 @@ async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
         report: None,
     };
     script(&args, workspace.as_deref()).await.unwrap_or_else(|error| fail(&error))
+}
+
+async fn workbench(folder: Option<&Path>) -> Result<ExitCode, CommandError> {
+    let workspace = read_workspace(folder.unwrap_or(Path::new(".")))?;
+    let options = Options { workspace: workspace.name(), ..Options::default() };
+    driver::run(driver::Launch { workspace, options })
+        .await
+        .map_err(|error| CommandError::io("the workbench", error))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn one_verb(

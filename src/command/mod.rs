@@ -21,7 +21,7 @@ mod outcome;
 mod package;
 pub mod render;
 mod resource;
-mod rows;
+pub mod rows;
 mod session;
 mod show;
 mod train;
@@ -47,10 +47,33 @@ pub async fn run_words(session: &mut Session, words: &[String]) -> Result<Outcom
     })
 }
 
+/// Runs the words of a palette line; the calls that it made come back whatever became of it.
+pub async fn run_noting(
+    session: &mut Session,
+    words: &[String],
+) -> (Result<Outcome, CommandError>, Vec<RecordedCall>) {
+    session.take_calls();
+    let outcome = match Line::try_parse_from(words) {
+        Ok(line) => match line.show.show {
+            None => run(session, &line.verb).await,
+            Some(language) => {
+                let outcome = run(session, &line.verb).await;
+                let calls = session.take_calls();
+                return (outcome.map(|outcome| coded(language, &calls, outcome)), calls);
+            }
+        },
+        Err(error) => Err(usage(&error)),
+    };
+    (outcome, session.take_calls())
+}
+
 /// The outcome with the calls that made it, as code.
 pub fn shown(session: &mut Session, language: grammar::Language, outcome: Outcome) -> Outcome {
-    let code = show::code(language, &session.take_calls());
-    Outcome { summary: code, tables: Vec::new(), ..outcome }
+    coded(language, &session.take_calls(), outcome)
+}
+
+fn coded(language: grammar::Language, calls: &[RecordedCall], outcome: Outcome) -> Outcome {
+    Outcome { summary: show::code(language, calls), tables: Vec::new(), ..outcome }
 }
 
 fn usage(error: &clap::Error) -> CommandError {

@@ -3,6 +3,7 @@
 
 use super::outcome::CommandError;
 use crate::client::{CallError, Client};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use std::sync::Arc;
 const ROLE: &str = "SagebrushExecutionRole";
 
 /// One AWS call as it was made; `--show` prints these as code.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RecordedCall {
     pub service: String,
     pub operation: String,

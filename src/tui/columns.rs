@@ -1,0 +1,40 @@
+//! Columns that many tables have.
+
+use super::status::mood;
+use super::view::Scene;
+use super::widgets::table::{Cell, Column};
+use crate::domain::time::Timestamp;
+
+pub const NAME: Column =
+    Column::new("NAME", 16, |row, scene| Cell::text(row.name.clone(), scene.theme.accent)).grow(2);
+
+pub const STATUS: Column = Column::new("STATUS", 14, |row, scene| {
+    let mood = mood(&row.status);
+    Cell::text(format!("{} {}", mood.mark(), row.status), mood.style(scene.theme))
+});
+
+pub const CREATED: Column = Column::new("CREATED", 8, |row, scene| {
+    Cell::number(Some(-row.created), age(row.created, scene), scene.theme.dim)
+})
+.right()
+.rank(4)
+.volatile();
+
+pub const MODIFIED: Column = Column::new("MODIFIED", 8, |row, scene| {
+    Cell::number(Some(-row.modified), age(row.modified, scene), scene.theme.dim)
+})
+.right()
+.rank(3)
+.volatile();
+
+/// How long ago, in at most six characters.
+pub fn age(seconds: f64, scene: &Scene<'_>) -> String {
+    let Some(then) = Timestamp::from_secs_f64(seconds) else { return String::new() };
+    let ago = Timestamp::from_millis(scene.now).since(then).as_secs();
+    match ago {
+        0..60 => format!("{ago} s"),
+        60..3600 => format!("{} min", ago / 60),
+        3600..172_800 => format!("{} h", ago / 3600),
+        _ => format!("{} d", ago / 86_400),
+    }
+}

@@ -1,0 +1,111 @@
+//! What the workbench wants done. `update` returns these; the driver does them and answers with
+//! messages.
+
+use super::msg::Ticket;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Leave; the region stays or stops.
+    Quit {
+        stop: bool,
+    },
+    /// To the terminal's clipboard.
+    Copy(String),
+    /// An AWS call; its answer is the output document.
+    Call {
+        ticket: Ticket,
+        service: String,
+        operation: String,
+        input: Value,
+    },
+    /// Words of the command language; the answer is `{"summary", "tables", "value"}`.
+    Run {
+        ticket: Ticket,
+        words: Vec<String>,
+    },
+    /// A POST below `/_sagebrush/`.
+    Post {
+        ticket: Ticket,
+        path: String,
+    },
+    /// Ends the effect of that ticket, if it still runs.
+    Cancel(Ticket),
+    /// One request to an endpoint.
+    Invoke {
+        ticket: Ticket,
+        endpoint: String,
+        variant: Option<String>,
+        content_type: String,
+        accept: Option<String>,
+        body: String,
+    },
+    /// Starts live traffic of one's own, or changes it; 0 users end it.
+    Load {
+        endpoint: String,
+        rows: String,
+        label: Option<usize>,
+        users: usize,
+        per_second: u32,
+    },
+    /// Objects below a prefix, one level; the answer is a list of rows.
+    Objects {
+        ticket: Ticket,
+        bucket: String,
+        prefix: String,
+    },
+    /// The beginning of an object; the answer is `{"text"|"base64", "size", "more"}`.
+    Preview {
+        ticket: Ticket,
+        bucket: String,
+        key: String,
+    },
+    /// Log groups or, of one group, its streams; the answer is a list of rows.
+    LogGroups {
+        ticket: Ticket,
+    },
+    /// Events of all streams of a group that match; the answer is a list of events.
+    SearchLogs {
+        ticket: Ticket,
+        group: String,
+        pattern: String,
+    },
+    /// Opens the text in `$EDITOR`; the answer is the text as it was left.
+    Edit {
+        ticket: Ticket,
+        suffix: String,
+        text: String,
+    },
+    Save {
+        ticket: Ticket,
+        path: String,
+        text: String,
+    },
+    /// The streams that somebody looks at now; all others end.
+    Follow(BTreeSet<Want>),
+    /// Whether the mouse is the workbench's or the terminal's.
+    Mouse(bool),
+    /// Trust the folder and go on.
+    Trust,
+    Suspend,
+    /// Everything anew: the screen may have been written over.
+    Redraw,
+}
+
+/// A stream of the region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    Traffic,
+    Cost,
+    Engine,
+    Buckets,
+    Endpoint(String),
+    TrainingJob(String),
+    /// A log group's lines, with up to `tail` of those already there.
+    Logs {
+        group: String,
+        prefix: String,
+        tail: usize,
+    },
+}

@@ -1,0 +1,196 @@
+//! What stands around every screen: the header that says what this is, the hints, the notice.
+
+use super::keys::{self, GLOBAL};
+use super::msg::Link;
+use super::state::State;
+use super::text::{clean, fit, width};
+use super::view::Tone;
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
+
+/// The smallest window that shows anything of use.
+pub const LEAST: (u16, u16) = (60, 16);
+
+/// Draws the whole window.
+pub fn draw(state: &State, frame: &mut Frame<'_>) {
+    let window = frame.area();
+    let buffer = frame.buffer_mut();
+    buffer.set_style(window, state.theme.text);
+    if window.width < LEAST.0 || window.height < LEAST.1 {
+        let (columns, rows) = LEAST;
+        let words =
+            format!("sagebrush needs {columns}×{rows}; this is {}×{}", window.width, window.height);
+        Paragraph::new(words).wrap(Wrap { trim: true }).render(window, buffer);
+        return;
+    }
+    header(state, Rect { height: 1, ..window }).render(Rect { height: 1, ..window }, buffer);
+    buffer.set_style(Rect { height: 1, ..window }, state.theme.header);
+    let scene = state.scene();
+    if let Some(screen) = state.screen() {
+        screen.draw(frame, state.body(), &scene);
+    }
+    let body = state.body();
+    let strip = Rect {
+        y: body.bottom(),
+        height: state.tour.height(window).min(window.bottom().saturating_sub(body.bottom())),
+        ..window
+    };
+    state.tour.draw(frame, strip, &scene);
+    let last = Rect { y: window.bottom() - 1, height: 1, ..window };
+    hints(state, last, frame);
+    for layer in &state.layers {
+        let area = layer.area(window).intersection(window);
+        frame.render_widget(Clear, area);
+        frame.buffer_mut().set_style(area, state.theme.text);
+        layer.draw(frame, area, &scene);
+    }
+}
+
+/// A dialog's frame; what it returns is the inside.
+pub fn dialog(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: &str,
+    hint: &str,
+    theme: &super::theme::Theme,
+) -> Rect {
+    let block = Block::bordered()
+        .border_style(theme.focus)
+        .border_type(ratatui::widgets::BorderType::Rounded)
+        .title(Span::styled(format!(" {} ", clean(title)), theme.title))
+        .title_bottom(Line::styled(format!(" {hint} "), theme.dim).right_aligned());
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// A part of the window in the middle of it: at most so many columns and rows.
+pub fn centred(window: Rect, columns: u16, rows: u16) -> Rect {
+    let (width, height) = (columns.min(window.width), rows.min(window.height));
+    Rect {
+        x: window.x + (window.width - width) / 2,
+        y: window.y + (window.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+fn header(state: &State, area: Rect) -> Line<'static> {
+    let theme = state.theme;
+    let mut left = vec![Span::styled(" sagebrush ", theme.title)];
+    for (index, crumb) in state.breadcrumbs().iter().enumerate() {
+        if index > 0 {
+            left.push(Span::raw(" ▸ "));
+        }
+        left.push(Span::raw(fit(&clean(crumb), 40).into_owned()));
+    }
+    let mut right = flags(state);
+    right.extend(facts(state));
+    let used: usize = left.iter().map(Span::width).sum();
+    let mut room = usize::from(area.width).saturating_sub(used + 1);
+    // What does not fit goes, the least important first.
+    let mut shown: Vec<(u8, String, Style)> = Vec::new();
+    right.sort_by_key(|(rank, ..)| *rank);
+    for (rank, text, style) in right {
+        let columns = width(&text) + 2;
+        if columns <= room {
+            room -= columns;
+            shown.push((rank, text, style));
+        }
+    }
+    shown.sort_by_key(|(rank, ..)| POSITION[usize::from(*rank).min(POSITION.len() - 1)]);
+    left.push(Span::raw(" ".repeat(room)));
+    for (_, text, style) in shown {
+        left.push(Span::styled(format!("  {text}"), style));
+    }
+    Line::from(left)
+}
+
+/// Where a fact stands, by its rank.
+const POSITION: [u8; 8] = [1, 4, 0, 6, 5, 2, 3, 7];
+
+fn flags(state: &State) -> Vec<(u8, String, Style)> {
+    let theme = state.theme;
+    let mut flags = Vec::new();
+    if state.is_frozen() {
+        flags.push((2, format!("FROZEN +{}", state.held()), theme.warn));
+    } else if state.read_only {
+        flags.push((2, "READ-ONLY".to_owned(), theme.warn));
+    }
+    if state.mirror.dropped() > 0 {
+        flags.push((6, format!("dropped {}", state.mirror.dropped()), theme.warn));
+    }
+    flags
+}
+
+fn facts(state: &State) -> Vec<(u8, String, Style)> {
+    let theme = state.theme;
+    let mirror = &state.mirror;
+    let mut facts = Vec::new();
+    match &mirror.link {
+        Some(Link::Connected { .. }) => {
+            let region = mirror.health.get("region").and_then(serde_json::Value::as_str);
+            facts.push((0, format!("SIMULATED {}", region.unwrap_or("region")), theme.warn));
+        }
+        Some(Link::Lost { .. }) => facts.push((0, "no region: reconnecting".into(), theme.bad)),
+        Some(Link::Failed { .. }) => facts.push((0, "no region".into(), theme.bad)),
+        Some(Link::Untrusted { .. }) => {
+            facts.push((0, "not trusted: nothing runs".into(), theme.warn))
+        }
+        Some(Link::Starting) | None => facts.push((0, "SIMULATED starting…".into(), theme.busy)),
+    }
+    if let Some(cost) = super::cost::Cost::of(&mirror.cost) {
+        facts.push((1, cost.line(), theme.accent));
+    }
+    if let Some(engine) = super::cost::engine_line(&mirror.engine) {
+        facts.push((5, engine, theme.dim));
+    }
+    facts.push((3, super::cost::clock(state.now), theme.dim));
+    if !state.work.is_empty() {
+        let dots = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠇"];
+        let turn = usize::try_from(state.now / 150).unwrap_or(0) % dots.len();
+        facts.push((4, format!("{} {}", dots[turn], state.work.len()), theme.busy));
+    }
+    facts
+}
+
+fn hints(state: &State, area: Rect, frame: &mut Frame<'_>) {
+    let theme = state.theme;
+    if let Some(notice) = &state.notice {
+        let (mark, style) = match notice.tone {
+            Tone::Info => ("·", theme.text),
+            Tone::Good => ("✔", theme.good),
+            Tone::Warn => ("▲", theme.warn),
+            Tone::Bad => ("✖", theme.bad),
+        };
+        let text = format!(" {mark} {}", clean(&notice.text));
+        let text = fit(&text, usize::from(area.width)).into_owned();
+        frame.render_widget(Line::styled(text, style), area);
+        return;
+    }
+    let mut spans = vec![Span::raw(" ")];
+    let mut used = 1;
+    let mut said = Vec::new();
+    let contexts = super::update::contexts(state);
+    for context in contexts.iter().filter(|context| **context != keys::GO) {
+        for binding in keys::table(context).iter().filter(|binding| !binding.hint.is_empty()) {
+            let Some(key) = state.keymap.keys(context, binding.action).first() else { continue };
+            if said.contains(&binding.hint) || (*context == GLOBAL && !state.layers.is_empty()) {
+                continue;
+            }
+            said.push(binding.hint);
+            let key = key.short();
+            let columns = width(&key) + width(binding.hint) + 3;
+            if used + columns > usize::from(area.width) {
+                break;
+            }
+            used += columns;
+            spans.push(Span::styled(key, theme.key));
+            spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim));
+        }
+    }
+    frame.render_widget(Line::from(spans), area);
+}

@@ -1,0 +1,181 @@
+//! The region as the workbench knows it: a copy, kept current by the watch stream and the live
+//! streams, that every screen reads and none changes.
+
+mod note;
+mod rows;
+
+pub use note::{Note, Notes};
+pub use rows::{Changes, Rows};
+
+use super::msg::{Line, Link, Load, Msg};
+use super::row::Row;
+use crate::domain::kind;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Rows of kinds that nothing was heard of.
+static NONE: std::sync::LazyLock<Rows> = std::sync::LazyLock::new(Rows::default);
+
+/// The workbench's own kinds of rows.
+pub const BUCKET: &str = "bucket";
+
+#[derive(Debug, Default)]
+pub struct Mirror {
+    kinds: BTreeMap<String, Rows>,
+    /// The revision of the last line.
+    pub revision: u64,
+    /// Whether the snapshot is whole.
+    pub ready: bool,
+    pub link: Option<Link>,
+    /// What `/_sagebrush/health` said at the last connection.
+    pub health: Value,
+    pub address: String,
+    /// What has happened lately, newest last.
+    pub notes: Notes,
+    /// What `/_sagebrush/cost` said last.
+    pub cost: Value,
+    /// What `/_sagebrush/engine` said last.
+    pub engine: Value,
+    /// Traffic that the workbench itself sends, by endpoint.
+    pub loads: BTreeMap<String, Load>,
+    /// What could not be kept, by what it was.
+    pub dropped: BTreeMap<String, u64>,
+    /// Rows of a snapshot that is on its way; they replace the old ones once it is whole.
+    arriving: Option<BTreeMap<String, Vec<Row>>>,
+}
+
+impl Mirror {
+    pub fn rows(&self, kind: &str) -> &Rows {
+        self.kinds.get(kind).unwrap_or(&NONE)
+    }
+
+    /// One row, by its name in any case.
+    pub fn row(&self, kind: &str, name: &str) -> Option<&std::sync::Arc<Row>> {
+        self.rows(kind).get(name)
+    }
+
+    pub fn connected(&self) -> bool {
+        matches!(self.link, Some(Link::Connected { .. }))
+    }
+
+    /// How many things were dropped, of whatever kind.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.values().sum()
+    }
+
+    /// Takes in what a message says of the region.
+    pub fn take(&mut self, msg: &Msg) {
+        match msg {
+            Msg::Link(link) => self.link(link),
+            Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
+            Msg::Cost(cost) => self.cost = cost.clone(),
+            Msg::Engine(engine) => self.engine = engine.clone(),
+            Msg::Buckets(rows) => self.buckets(rows),
+            Msg::Load(load) => {
+                self.loads.insert(load.endpoint.to_lowercase(), load.clone());
+            }
+            Msg::Dropped { what, count } => *self.dropped.entry(what.clone()).or_default() += count,
+            Msg::Logs(logs) if logs.missed > 0 => {
+                *self.dropped.entry("log batches".into()).or_default() += logs.missed;
+            }
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, link: &Link) {
+        if let Link::Connected { health, address, .. } = link {
+            self.health = health.clone();
+            self.address = address.clone();
+        }
+        self.link = Some(link.clone());
+    }
+
+    fn line(&mut self, line: &Line) {
+        match line {
+            Line::Snapshot { revision, .. } => {
+                self.revision = *revision;
+                // The first one is shown as it comes; a later one when it is whole.
+                self.arriving = self.ready.then(BTreeMap::new);
+                if !self.ready {
+                    self.kinds.retain(|kind, _| kind == BUCKET);
+                }
+            }
+            Line::Row(row) => match &mut self.arriving {
+                Some(arriving) => arriving.entry(row.kind.clone()).or_default().push(row.clone()),
+                None => self.put(row.clone()),
+            },
+            Line::Ready(revision) => {
+                self.revision = *revision;
+                self.ready = true;
+                if let Some(arriving) = self.arriving.take() {
+                    self.replace(arriving);
+                }
+            }
+            Line::Changed { revision, at, created, row } => {
+                self.revision = *revision;
+                let before = self.row(&row.kind, &row.name).cloned();
+                self.notes.change(*at, *created, before.as_deref(), row);
+                self.put(row.clone());
+            }
+            Line::Deleted { revision, at, kind, name } => {
+                self.revision = *revision;
+                if let Some(rows) = self.kinds.get_mut(kind)
+                    && rows.remove(name).is_some()
+                {
+                    self.notes.deletion(*at, kind, name);
+                }
+            }
+            Line::Resync(why) => self.notes.resync(why),
+            Line::Heartbeat => {}
+        }
+    }
+
+    fn put(&mut self, row: Row) {
+        self.kinds.entry(row.kind.clone()).or_default().put(row);
+    }
+
+    fn replace(&mut self, mut arrived: BTreeMap<String, Vec<Row>>) {
+        for (kind, rows) in &mut self.kinds {
+            if kind != BUCKET {
+                rows.replace(arrived.remove(kind).unwrap_or_default());
+            }
+        }
+        for (kind, rows) in arrived {
+            self.kinds.entry(kind).or_default().replace(rows);
+        }
+    }
+
+    /// Buckets come as a whole; only what differs counts as changed.
+    fn buckets(&mut self, buckets: &[Row]) {
+        let known = self.kinds.entry(BUCKET.into()).or_default();
+        let gone: Vec<String> = known
+            .iter()
+            .filter(|(_, row)| !buckets.iter().any(|bucket| bucket.name == row.name))
+            .map(|(_, row)| row.name.clone())
+            .collect();
+        for name in gone {
+            known.remove(&name);
+        }
+        for bucket in buckets {
+            if known.get(&bucket.name).is_none_or(|row| **row != *bucket) {
+                known.put(bucket.clone());
+            }
+        }
+    }
+}
+
+/// What people call a kind.
+pub fn noun(kind: &str) -> &str {
+    match kind {
+        kind::MODEL => "model",
+        kind::MODEL_PACKAGE_GROUP => "group",
+        kind::MODEL_PACKAGE => "package",
+        kind::ENDPOINT_CONFIG => "configuration",
+        kind::ENDPOINT => "endpoint",
+        kind::TRAINING_JOB => "training job",
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

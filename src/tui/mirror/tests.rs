@@ -1,0 +1,83 @@
+use super::*;
+use serde_json::json;
+
+fn row(name: &str, status: &str) -> Row {
+    Row { kind: "endpoint".into(), name: name.into(), status: status.into(), ..Row::default() }
+}
+
+fn changed(revision: u64, created: bool, row: Row) -> Line {
+    Line::Changed { revision, at: revision as f64, created, row }
+}
+
+fn names(mirror: &Mirror) -> Vec<String> {
+    mirror.rows("endpoint").sorted().iter().map(|row| row.name.clone()).collect()
+}
+
+#[test]
+fn the_first_snapshot_shows_as_it_comes_and_later_ones_when_whole() {
+    let mut mirror = Mirror::default();
+    mirror.take(&Msg::Region(vec![
+        Line::Snapshot { revision: 1, rows: 2 },
+        Line::Row(row("B", "InService")),
+    ]));
+    assert_eq!(names(&mirror), ["B"]);
+    mirror.take(&Msg::Region(vec![Line::Row(row("a", "InService")), Line::Ready(1)]));
+    assert_eq!(names(&mirror), ["a", "B"]);
+    mirror.take(&Msg::Region(vec![
+        Line::Resync("a gap".into()),
+        Line::Snapshot { revision: 9, rows: 1 },
+        Line::Row(row("c", "Creating")),
+    ]));
+    assert_eq!(names(&mirror), ["a", "B"]);
+    mirror.take(&Msg::Region(vec![Line::Ready(9)]));
+    assert_eq!(names(&mirror), ["c"]);
+    assert_eq!(mirror.revision, 9);
+}
+
+#[test]
+fn changes_are_noted_once_for_what_they_changed() {
+    let mut mirror = Mirror::default();
+    mirror.take(&Msg::Region(vec![
+        changed(1, true, row("a", "Creating")),
+        changed(2, false, row("a", "Creating")),
+        changed(3, false, row("a", "InService")),
+        Line::Deleted { revision: 4, at: 4.0, kind: "endpoint".into(), name: "A".into() },
+    ]));
+    let texts: Vec<&str> = mirror.notes.iter().map(|note| note.text.as_str()).collect();
+    assert_eq!(texts, ["endpoint a: Creating", "endpoint a: InService", "endpoint A: deleted"]);
+    assert!(mirror.rows("endpoint").is_empty());
+}
+
+#[test]
+fn changes_since_a_mark() {
+    let mut rows = Rows::default();
+    rows.put(row("a", ""));
+    let mark = rows.mark();
+    assert!(matches!(rows.since(mark), Changes::Nothing));
+    rows.put(row("B", ""));
+    rows.remove("A");
+    match rows.since(mark) {
+        Changes::These(keys) => assert_eq!(keys, [&"b".into(), &"a".into()]),
+        _ => panic!("two changes are remembered"),
+    }
+    rows.replace(vec![row("c", "")]);
+    assert!(matches!(rows.since(mark), Changes::Everything));
+}
+
+#[test]
+fn buckets_come_whole_and_only_what_differs_counts() {
+    let mut mirror = Mirror::default();
+    let bucket = |name: &str, objects: u32| Row {
+        kind: BUCKET.into(),
+        name: name.into(),
+        body: json!({"Objects": objects}),
+        ..Row::default()
+    };
+    mirror.take(&Msg::Buckets(vec![bucket("a", 1), bucket("b", 1)]));
+    let mark = mirror.rows(BUCKET).mark();
+    mirror.take(&Msg::Buckets(vec![bucket("a", 1), bucket("c", 2)]));
+    match mirror.rows(BUCKET).since(mark) {
+        Changes::These(keys) => assert_eq!(keys, [&"b".into(), &"c".into()]),
+        _ => panic!("two buckets differ"),
+    }
+}

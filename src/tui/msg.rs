@@ -1,0 +1,171 @@
+//! All that reaches the workbench from outside, in the order in which it came. A recording is a list
+//! of these; the same list makes the same screens.
+
+use super::row::Row;
+use crate::command::RecordedCall;
+use crossterm::event::{KeyEvent, MouseEvent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Names an effect whose answer somebody waits for.
+pub type Ticket = u64;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Msg {
+    Key(KeyEvent),
+    Mouse(MouseEvent),
+    Paste(String),
+    Resize(u16, u16),
+    /// The terminal's window has the user's attention, or lost it.
+    Focus(bool),
+    /// Nothing happened but time.
+    Tick,
+    Link(Link),
+    /// Lines of the watch stream.
+    Region(Vec<Line>),
+    /// A line of `/_sagebrush/live`: the traffic of the whole region.
+    Traffic(Value),
+    /// A line of `/_sagebrush/endpoints/<name>/live`.
+    Endpoint {
+        name: String,
+        line: Value,
+    },
+    /// A line of `/_sagebrush/training-jobs/<name>/live`, or its history.
+    TrainingJob {
+        name: String,
+        line: Value,
+    },
+    /// What `/_sagebrush/cost` answers.
+    Cost(Value),
+    /// What `/_sagebrush/engine` answers.
+    Engine(Value),
+    /// Buckets with what they hold.
+    Buckets(Vec<Row>),
+    Logs(Logs),
+    Answer {
+        ticket: Ticket,
+        answer: Answer,
+    },
+    /// A step of long work under way.
+    Progress {
+        ticket: Ticket,
+        done: u64,
+        total: u64,
+        what: String,
+    },
+    /// A line that a running command prints.
+    Said {
+        ticket: Ticket,
+        line: String,
+    },
+    /// Live traffic that the workbench itself sends.
+    Load(Load),
+    /// What could not be kept, by what it was.
+    Dropped {
+        what: String,
+        count: u64,
+    },
+}
+
+/// How things stand with the region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Link {
+    /// The folder is not trusted yet; what lies in it.
+    Untrusted {
+        folder: String,
+        found: Vec<String>,
+    },
+    /// The region's process is being started.
+    Starting,
+    Connected {
+        health: Value,
+        address: String,
+        started_here: bool,
+    },
+    Lost {
+        why: String,
+    },
+    /// No region could be had.
+    Failed {
+        why: String,
+    },
+}
+
+/// A line of the watch stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Line {
+    /// About so many rows follow.
+    Snapshot {
+        revision: u64,
+        rows: u64,
+    },
+    Row(Row),
+    Ready(u64),
+    Changed {
+        revision: u64,
+        at: f64,
+        created: bool,
+        row: Row,
+    },
+    Deleted {
+        revision: u64,
+        at: f64,
+        kind: String,
+        name: String,
+    },
+    Resync(String),
+    Heartbeat,
+}
+
+/// Lines of a log that is followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Logs {
+    pub group: String,
+    pub lines: Vec<LogLine>,
+    /// Batches that came faster than they could be read.
+    pub missed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    pub stream: String,
+    /// Epoch milliseconds.
+    pub timestamp: i64,
+    pub message: String,
+}
+
+/// How an effect ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    pub outcome: Result<Value, Failure>,
+    /// The AWS calls that it made, for the code that shows them.
+    pub calls: Vec<RecordedCall>,
+}
+
+/// Why an effect came to nothing, in words for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// AWS's error code, or a word for what is not AWS's.
+    pub code: String,
+    pub message: String,
+}
+
+/// What the workbench's own traffic has seen so far of one endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Load {
+    pub endpoint: String,
+    pub running: bool,
+    pub requests: u64,
+    pub errors: u64,
+    /// By variant: predictions that were right, and how many could be checked.
+    pub correct: Vec<(String, u64, u64)>,
+    pub last_error: Option<String>,
+}
+
+/// A message and when it came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Epoch milliseconds.
+    pub at: i64,
+    pub msg: Msg,
+}

@@ -1,0 +1,96 @@
+//! The screens. A new one is a file here and a line in the table: its key, its help, its entry in the
+//! palette, its snapshots and its picture follow from that.
+
+mod endpoint;
+mod endpoint_config;
+mod model;
+
+use super::keymap::Binding;
+use super::row::Row;
+use super::view::{Place, View};
+use crate::domain::kind;
+use std::sync::Arc;
+
+/// A line of the table.
+pub struct Screen {
+    /// Its name in `--screen`, in configuration and in the palette.
+    pub name: &'static str,
+    /// The breadcrumb before the subject.
+    pub parent: &'static str,
+    pub about: &'static str,
+    /// Keys that go there from anywhere.
+    pub keys: &'static [&'static str],
+    pub bindings: &'static [Binding],
+    /// Makes it; the subject is the one thing that it is about, if it is about one.
+    pub open: fn(subject: Option<&str>) -> Box<dyn View>,
+}
+
+pub static SCREENS: &[Screen] = &[
+    Screen {
+        name: "endpoints",
+        parent: "Endpoints",
+        about: "Endpoints, their traffic and their cost",
+        keys: &["2"],
+        bindings: &[],
+        open: |_| Box::new(endpoint::List::default()),
+    },
+    Screen {
+        name: "models",
+        parent: "Models",
+        about: "Models: containers and their data",
+        keys: &["8"],
+        bindings: &[],
+        open: |_| Box::new(model::List::default()),
+    },
+    Screen {
+        name: "configurations",
+        parent: "Configurations",
+        about: "Endpoint configurations and who uses them",
+        keys: &["9"],
+        bindings: &[],
+        open: |_| Box::new(endpoint_config::List::default()),
+    },
+];
+
+pub fn find(name: &str) -> Option<&'static Screen> {
+    SCREENS.iter().find(|screen| screen.name == name)
+}
+
+pub fn open(place: &Place) -> Option<Box<dyn View>> {
+    find(place.screen).map(|screen| (screen.open)(place.subject.as_deref()))
+}
+
+/// Where one sees a resource of that kind; `None` for kinds without a screen of their own.
+pub fn place_of(row: &Row) -> Option<Place> {
+    let screen = match row.kind.as_str() {
+        kind::ENDPOINT => "endpoint",
+        kind::TRAINING_JOB => "job",
+        kind::MODEL_PACKAGE_GROUP => "group",
+        kind::MODEL_PACKAGE => "package",
+        super::mirror::BUCKET => "bucket",
+        _ => return None,
+    };
+    find(screen).map(|screen| Place::of(screen.name, &*row.name))
+}
+
+/// The command that deletes the rows, or why none does.
+pub fn deletion(rows: &[Arc<Row>]) -> Result<Vec<String>, String> {
+    let Some(first) = rows.first() else { return Err("Nothing is selected".into()) };
+    let names = rows.iter().map(|row| row.name.clone());
+    let kind = match first.kind.as_str() {
+        kind::ENDPOINT => "endpoint",
+        kind::ENDPOINT_CONFIG => "endpoint-config",
+        kind::MODEL => "model",
+        kind::MODEL_PACKAGE => "package",
+        kind::MODEL_PACKAGE_GROUP => "group",
+        kind::TRAINING_JOB => "training-job",
+        super::mirror::BUCKET => {
+            let words = ["bucket", "delete", "--force"].map(str::to_owned);
+            return Ok(words.into_iter().chain(names).collect());
+        }
+        other => {
+            return Err(format!("A {} cannot be deleted from here", super::mirror::noun(other)));
+        }
+    };
+    Ok(["delete", kind].map(str::to_owned).into_iter().chain(names).collect())
+}

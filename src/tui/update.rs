@@ -1,0 +1,428 @@
+//! One message in, a changed state and the effects it asks for out. No I/O, no clock of its own:
+//! the same messages make the same state.
+
+use super::chord::Chord;
+use super::effect::Effect;
+use super::keymap::Binding;
+use super::keys::{GLOBAL, GO};
+use super::layers::{Code, Confirm, Document, Help, Leave, Palette};
+use super::msg::{Answer, Link, Msg, Stamped, Ticket};
+use super::screens;
+use super::state::{Action, State};
+use super::theme::THEMES;
+use super::view::{News, Outbox, Place, Request, Tone, View};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use ratatui::layout::Rect;
+
+/// Messages held while frozen; more end the freeze, so that nothing is lost.
+const HELD: usize = 50_000;
+
+/// Takes in one message.
+pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
+    // Clocks may be set back; time on the screen is not.
+    let at = stamped.at.max(state.now);
+    let mut effects = Vec::new();
+    let input = matches!(
+        stamped.msg,
+        Msg::Key(_) | Msg::Mouse(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Focus(_)
+    );
+    if !input && let Some(held) = &mut state.frozen {
+        if matches!(stamped.msg, Msg::Tick) {
+            return effects;
+        }
+        held.push(stamped);
+        if held.len() > HELD {
+            effects.extend(thaw(state));
+            state.say(Tone::Warn, "The freeze ended: too much has happened meanwhile");
+        }
+        return effects;
+    }
+    if !state.is_frozen() {
+        state.now = at;
+    }
+    effects.extend(take(state, stamped.msg));
+    state.effects_of(&effects);
+    effects
+}
+
+fn thaw(state: &mut State) -> Vec<Effect> {
+    let held = state.frozen.take().unwrap_or_default();
+    held.into_iter().flat_map(|stamped| update(state, stamped)).collect()
+}
+
+fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
+    state.mirror.take(&msg);
+    match msg {
+        Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
+        Msg::Mouse(event) => mouse(state, event),
+        Msg::Paste(text) => with_top(state, |view, scene, out| view.pasted(&text, scene, out)),
+        Msg::Resize(columns, rows) => {
+            state.window = Rect::new(0, 0, columns, rows);
+            Vec::new()
+        }
+        Msg::Tick => {
+            if state.notice.as_ref().is_some_and(|notice| notice.until < state.now) {
+                state.notice = None;
+            }
+            Vec::new()
+        }
+        Msg::Link(link) => linked(state, &link),
+        Msg::Answer { ticket, answer } => answered(state, ticket, &answer),
+        Msg::Progress { ticket, done, total, what } => {
+            if let Some(work) = state.work.get_mut(&ticket) {
+                (work.done, work.total) = (done, total);
+                work.what.clone_from(&what);
+            }
+            tell(state, News::Progress { ticket, done, total, what: &what })
+        }
+        Msg::Said { ticket, line } => tell(state, News::Said(ticket, &line)),
+        Msg::Logs(logs) => tell(state, News::Logs(&logs)),
+        Msg::Endpoint { name, line } => tell(state, News::Endpoint(&name, &line)),
+        Msg::TrainingJob { name, line } => tell(state, News::TrainingJob(&name, &line)),
+        _ => Vec::new(),
+    }
+}
+
+fn linked(state: &mut State, link: &Link) -> Vec<Effect> {
+    match link {
+        Link::Lost { why } => state.say(Tone::Bad, format!("The region is gone: {why}")),
+        Link::Failed { why } => state.say(Tone::Bad, why.clone()),
+        Link::Connected { address, started_here: true, .. } => {
+            state.say(Tone::Good, format!("Started the workspace's region at {address}"));
+        }
+        _ => {}
+    }
+    let mut out = Outbox::from(state.tickets);
+    let mut tour = std::mem::take(&mut state.tour);
+    tour.linked(link, &state.scene(), &mut out);
+    state.tour = tour;
+    carry_out(state, out)
+}
+
+fn answered(state: &mut State, ticket: Ticket, answer: &Answer) -> Vec<Effect> {
+    if let Some(work) = state.work.remove(&ticket) {
+        if !answer.calls.is_empty() {
+            let (title, words) = (work.title.clone(), work.words);
+            state.remember(Action { title, calls: answer.calls.clone(), words });
+        }
+        if let Err(failure) = &answer.outcome {
+            state.say(Tone::Bad, format!("{}: {}", work.title, failure.message));
+        } else if let Ok(value) = &answer.outcome
+            && let Some(summary) = value.get("summary").and_then(serde_json::Value::as_str)
+        {
+            let line = summary.lines().next().unwrap_or_default().to_owned();
+            state.say(Tone::Good, line);
+        }
+    }
+    tell(state, News::Answer(ticket, answer))
+}
+
+/// Tells all views, the tour included.
+fn tell(state: &mut State, news: News<'_>) -> Vec<Effect> {
+    let mut out = Outbox::from(state.tickets);
+    let (mut screens, mut layers) =
+        (std::mem::take(&mut state.screens), std::mem::take(&mut state.layers));
+    let mut tour = std::mem::take(&mut state.tour);
+    let scene = state.scene();
+    for view in screens.iter_mut().chain(&mut layers) {
+        view.news(news, &scene, &mut out);
+    }
+    tour.news(news, &scene, &mut out);
+    (state.screens, state.layers, state.tour) = (screens, layers, tour);
+    carry_out(state, out)
+}
+
+/// Lets the topmost view do something.
+fn with_top(
+    state: &mut State,
+    act: impl FnOnce(&mut dyn View, &super::view::Scene<'_>, &mut Outbox),
+) -> Vec<Effect> {
+    let mut out = Outbox::from(state.tickets);
+    let layered = !state.layers.is_empty();
+    let taken = if layered { state.layers.pop() } else { state.screens.pop() };
+    let Some(mut view) = taken else { return Vec::new() };
+    act(&mut *view, &state.scene(), &mut out);
+    if layered {
+        state.layers.push(view)
+    } else {
+        state.screens.push(view)
+    }
+    carry_out(state, out)
+}
+
+fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    state.mirror.notes.len();
+    let Some(top) = state.top() else { return Vec::new() };
+    if top.typing() {
+        let mut taken = false;
+        let effects = with_top(state, |view, scene, out| taken = view.typed(event, scene, out));
+        if taken {
+            return effects;
+        }
+    } else if state.layers.is_empty()
+        && state
+            .screens
+            .last_mut()
+            .and_then(|view| view.table())
+            .is_some_and(|table| table.typing())
+    {
+        let table = state.screens.last_mut().and_then(|view| view.table());
+        if table.is_some_and(|table| table.typed(event)) {
+            state.keep_filter();
+            return Vec::new();
+        }
+    }
+    let chord = Chord::from(event);
+    for context in contexts(state) {
+        if let Some(binding) = state.keymap.find(context, chord) {
+            return act(state, context, binding);
+        }
+    }
+    Vec::new()
+}
+
+/// The contexts whose keys count now, the most particular first.
+pub fn contexts(state: &State) -> Vec<&'static str> {
+    let mut contexts = Vec::new();
+    if let Some(top) = state.top() {
+        contexts.push(top.name());
+        contexts.extend(top.shares());
+    }
+    if state.tour.has_keys() {
+        contexts.push(super::tour::CONTEXT);
+    }
+    contexts.extend([GO, GLOBAL]);
+    contexts
+}
+
+fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> Vec<Effect> {
+    if binding.changes && state.read_only {
+        state
+            .say(Tone::Warn, "Read-only: nothing is changed. Start without --read-only to do this");
+        return Vec::new();
+    }
+    if context == GO {
+        state.open(Place::new(binding.action));
+        return Vec::new();
+    }
+    if context == super::tour::CONTEXT {
+        let mut out = Outbox::from(state.tickets);
+        let mut tour = std::mem::take(&mut state.tour);
+        tour.act(binding.action, &state.scene(), &mut out);
+        state.tour = tour;
+        return carry_out(state, out);
+    }
+    let action = binding.action;
+    let mut taken = false;
+    let mut effects = with_top(state, |view, scene, out| taken = view.act(action, scene, out));
+    if !taken {
+        effects.extend(common(state, action));
+    }
+    effects
+}
+
+/// What the common keys do where the view has no meaning of its own for them.
+fn common(state: &mut State, action: &str) -> Vec<Effect> {
+    if state.layers.is_empty()
+        && let Some(table) = state.screens.last_mut().and_then(|view| view.table())
+        && (table.act(action) || (action == "back" && table.act("clear")))
+    {
+        state.keep_filter();
+        return Vec::new();
+    }
+    match action {
+        "help" => {
+            let contexts = contexts(state);
+            state.layers.push(Box::new(Help::of(&contexts)));
+        }
+        "palette" => {
+            let palette = Palette::new(&state.history, state.top());
+            state.layers.push(Box::new(palette));
+        }
+        "back" if state.layers.pop().is_some() || state.back() => {}
+        "back" => state.say(Tone::Info, "This is where you began; q leaves"),
+        "forward" if state.ahead() => {}
+        "forward" => state.say(Tone::Info, "There is nothing further"),
+        "freeze" if state.is_frozen() => return thaw(state),
+        "freeze" => state.frozen = Some(Vec::new()),
+        "mouse" => {
+            state.mouse = !state.mouse;
+            let whose = if state.mouse {
+                "The mouse is the workbench's"
+            } else {
+                "The mouse is the terminal's: select as you like"
+            };
+            state.say(Tone::Info, whose);
+            return vec![Effect::Mouse(state.mouse)];
+        }
+        "theme" => {
+            let at = THEMES.iter().position(|theme| theme.name == state.theme.name).unwrap_or(0);
+            state.theme = &THEMES[(at + 1) % THEMES.len()];
+            state.say(Tone::Info, format!("Theme {}: {}", state.theme.name, state.theme.about));
+        }
+        "tour" => {
+            let mut out = Outbox::from(state.tickets);
+            let mut tour = std::mem::take(&mut state.tour);
+            tour.toggle(&state.scene(), &mut out);
+            state.tour = tour;
+            return carry_out(state, out);
+        }
+        "suspend" => return vec![Effect::Suspend],
+        "redraw" => return vec![Effect::Redraw],
+        "quit" => return leave(state),
+        "code-last" => match state.actions.back() {
+            Some(action) => {
+                let code = Code::of_action(action);
+                state.layers.push(Box::new(code));
+            }
+            None => state.say(Tone::Info, "Nothing has been done yet whose code could be shown"),
+        },
+        _ => return of_subject(state, action),
+    }
+    Vec::new()
+}
+
+/// What acts on marked rows or on the row under the cursor.
+fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
+    let subjects = state.top().map(View::subjects).unwrap_or_default();
+    let Some(first) = subjects.first() else { return Vec::new() };
+    let listed = |text: fn(&super::row::Row) -> &str| -> String {
+        subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
+    };
+    match action {
+        "describe" => state.layers.push(Box::new(Document::of_row(first))),
+        "code" => state.layers.push(Box::new(Code::of_rows(&subjects))),
+        "copy-name" => return copied(state, listed(|row| &row.name)),
+        "copy-arn" => return copied(state, listed(|row| &row.arn)),
+        "copy-json" => {
+            let bodies: Vec<_> = subjects.iter().map(|row| &row.body).collect();
+            let text = match bodies.as_slice() {
+                [one] => serde_json::to_string_pretty(one),
+                many => serde_json::to_string_pretty(many),
+            };
+            return copied(state, text.unwrap_or_default());
+        }
+        "edit" => {
+            let text = serde_json::to_string_pretty(&first.body).unwrap_or_default();
+            state.tickets += 1;
+            let (ticket, suffix) = (state.tickets, ".json".to_owned());
+            return vec![Effect::Edit { ticket, suffix, text }];
+        }
+        "delete" => match screens::deletion(&subjects) {
+            Ok(words) => {
+                let names = subjects.iter().map(|row| row.name.clone()).collect();
+                let what = super::mirror::noun(&first.kind);
+                let question = match subjects.len() {
+                    1 => format!("Delete this {what}?"),
+                    many => format!("Delete these {many} {what}s?"),
+                };
+                let mut out = Outbox::from(state.tickets);
+                out.run(words);
+                state.tickets = out.last_ticket();
+                state.layers.push(Box::new(Confirm::new(question, names, out.effects)));
+            }
+            Err(why) => state.say(Tone::Info, why),
+        },
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn copied(state: &mut State, text: String) -> Vec<Effect> {
+    let lines = text.lines().count();
+    let what = if lines == 1 { text.clone() } else { format!("{lines} lines") };
+    state.say(Tone::Good, format!("Copied {what}"));
+    vec![Effect::Copy(text)]
+}
+
+fn leave(state: &mut State) -> Vec<Effect> {
+    if !state.mirror.connected() {
+        state.leaving = true;
+        return vec![Effect::Quit { stop: false }];
+    }
+    state.layers.push(Box::new(Leave::new(&state.mirror)));
+    Vec::new()
+}
+
+fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
+    let layered = state.layers.last().map(|view| view.area(state.window));
+    let area = layered.unwrap_or_else(|| state.body());
+    let inside = area.contains((event.column, event.row).into());
+    if !inside {
+        return Vec::new();
+    }
+    let mut drill = false;
+    let effects = with_top(state, |view, scene, out| {
+        if !view.mouse(event, area, scene, out) && layered.is_none() {
+            drill = view.table().is_some_and(|table| table.mouse(event, area));
+        }
+    });
+    if drill {
+        let mut effects = effects;
+        effects.extend(with_top(state, |view, scene, out| {
+            view.act("drill-in", scene, out);
+        }));
+        return effects;
+    }
+    effects
+}
+
+/// Does what views asked of the frame; hands on what they asked of the world.
+fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
+    state.tickets = out.last_ticket();
+    let mut effects = out.effects;
+    for request in out.requests {
+        match request {
+            Request::Open(place) => state.open(place),
+            Request::Push(view) => state.layers.push(view),
+            Request::Close => {
+                if state.layers.pop().is_none() {
+                    state.back();
+                }
+            }
+            Request::Notice(tone, text) => state.say(tone, text),
+            Request::Act(action) => effects.extend(common(state, action)),
+            Request::Confirm { question, names, then } => {
+                state.layers.push(Box::new(Confirm::new(question, names, then)));
+            }
+            Request::Ran(line) => {
+                state.history.retain(|known| *known != line);
+                state.history.push_front(line);
+                state.history.truncate(200);
+            }
+        }
+    }
+    if effects.iter().any(|effect| matches!(effect, Effect::Quit { .. })) {
+        state.leaving = true;
+    }
+    effects
+}
+
+/// Brings views up to date before a frame; asks for other streams when other things are looked at.
+pub fn settle(state: &mut State) -> Vec<Effect> {
+    let mut out = Outbox::from(state.tickets);
+    let (body, window) = (state.body(), state.window);
+    let (mut screens, mut layers) =
+        (std::mem::take(&mut state.screens), std::mem::take(&mut state.layers));
+    let scene = state.scene();
+    let mut wants = std::collections::BTreeSet::new();
+    if let Some(view) = screens.last_mut() {
+        view.settle(body, &scene, &mut out);
+        wants.extend(view.wants(&scene));
+    }
+    for view in &mut layers {
+        let area = view.area(window);
+        view.settle(area, &scene, &mut out);
+        wants.extend(view.wants(&scene));
+    }
+    wants.extend(state.tour.wants());
+    wants.insert(super::effect::Want::Cost);
+    (state.screens, state.layers) = (screens, layers);
+    let mut effects = carry_out(state, out);
+    if wants != state.following {
+        state.following.clone_from(&wants);
+        effects.push(Effect::Follow(wants));
+    }
+    state.effects_of(&effects);
+    effects
+}
