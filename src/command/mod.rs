@@ -28,6 +28,7 @@ mod train;
 mod wait;
 pub mod workspace;
 
+pub use call::kebab;
 pub use outcome::{CommandError, Outcome, Table};
 pub use session::{Progress, Quiet, RecordedCall, Session};
 
