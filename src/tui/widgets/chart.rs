@@ -180,21 +180,19 @@ impl Chart<'_> {
     }
 
     fn entries(&self, shown: &[Range<usize>]) -> Vec<Entry<'_>> {
-        let entry = |(one, points): (&Series<'_>, &Range<usize>)| {
+        let mut entries = Vec::with_capacity(self.series.len());
+        for (one, points) in self.series.iter().zip(shown) {
             let mut details = Vec::new();
-            let last = points
-                .clone()
-                .rev()
-                .find_map(|index| one.trace.point(index).filter(|(_, y)| !y.is_nan()));
-            if let (Some((_, last)), Some((low, high))) = (last, one.trace.extent(points.clone())) {
+            let values = points.clone().rev().filter_map(|index| one.trace.point(index));
+            let last = values.map(|(_, y)| y).find(|y| !y.is_nan());
+            if let (Some(last), Some((low, high))) = (last, one.trace.extent(points.clone())) {
                 details.push(self.unit.format(last));
                 let (low, high) = (self.unit.format(low), self.unit.format(high));
                 details.push(format!("min {low} max {high}"));
             }
-            (one.series, one.name, details)
-        };
-        let entries = self.series.iter().zip(shown).map(entry);
-        entries.map(|(series, name, details)| Entry { series, name, details }).collect()
+            entries.push(Entry { series: one.series, name: one.name, details });
+        }
+        entries
     }
 
     fn across_labels(&self, (from, to): (f64, f64), columns: u16) -> Vec<(u16, String)> {

@@ -183,7 +183,7 @@ mod tests {
             row(20, |area, buffer, theme| PercentBar { share, strain }.draw(area, buffer, theme))
         };
         assert_eq!(bar(0.45, false), "█████▍······    45 %\n");
-        assert_eq!(bar(0.97, true), "█████████▋    ✖ 97 %\n");
+        assert_eq!(bar(0.97, true), "█████████▊    ✖ 97 %\n");
         assert_eq!(bar(f64::NAN, false), "············       —\n");
     }
 

@@ -302,7 +302,7 @@ mod tests {
     fn one_row_keeps_the_end() {
         assert_eq!(
             line(&job(false), 60),
-            "Starting 5 ms ▏Downloading 120 ms ▏◐ Training 1 m 01 s\n"
+            "Starting 5 ms ▏Downloading 120 ms ▏◐ Training 1 m 02 s\n"
         );
         assert_eq!(line(&job(true), 44), "… ▏Training 33.9 s ▏Uploading 400 ms ▏✔ Comp\n");
         assert_eq!(line(&job(true), 8), "… ▏✔ Co…\n");
