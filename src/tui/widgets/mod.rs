@@ -1,1 +1,4 @@
 //! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
+
+pub mod filter;
+pub mod typing;
