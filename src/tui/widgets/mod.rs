@@ -1,4 +1,5 @@
 //! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
 
 pub mod filter;
+pub mod log;
 pub mod typing;
