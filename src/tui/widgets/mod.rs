@@ -2,5 +2,6 @@
 
 pub mod document;
 pub mod filter;
+pub mod form;
 pub mod log;
 pub mod typing;
