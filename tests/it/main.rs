@@ -27,6 +27,7 @@ mod script;
 mod serving;
 mod signing;
 mod sweep;
+mod terminal;
 mod watch;
 mod wire;
 mod xgboost;
