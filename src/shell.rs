@@ -196,12 +196,8 @@ async fn serve(folder: &Path, args: &ServeArgs) -> Result<ExitCode, CommandError
         (None, Some(port)) => PortChoice::From(port),
         (None, None) => PortChoice::default(),
     };
-    let first = trust::is_first(&workspace);
+    trust::on_first_start(&workspace)?;
     let host = Host::start(workspace, port).await.map_err(host_failed)?;
-    // All that this region will keep is this user's doing; later it starts without being asked.
-    if first && let Err(error) = trust::trust(&host.workspace.folder) {
-        tracing::debug!(%error, "the folder is not remembered as trusted");
-    }
     if let Some(taken) = host.gateway().taken {
         eprintln!("port {taken} is taken; using {}", host.gateway().address.port());
     }

@@ -67,9 +67,18 @@ pub fn before_start(workspace: &Workspace) -> Result<(), CommandError> {
     }
 }
 
-/// Whether a region that starts here is the folder's first, so that all it will keep is its own.
-pub fn is_first(workspace: &Workspace) -> bool {
-    std::fs::symlink_metadata(workspace.kept()).is_err()
+/// Before a region starts that was asked for: the folder's first is trusted from then on, since all
+/// that it will keep is this user's doing. Before, so that a start that fails leaves no region behind
+/// that nobody trusts; a list that cannot be written keeps nobody from starting.
+pub fn on_first_start(workspace: &Workspace) -> Result<(), CommandError> {
+    if std::fs::symlink_metadata(workspace.kept()).is_ok() {
+        return Ok(());
+    }
+    workspace.make().map_err(|error| CommandError::Failed(error.to_string()))?;
+    if let Err(error) = trust(&workspace.folder) {
+        tracing::debug!(%error, "the folder is not remembered as trusted");
+    }
+    Ok(())
 }
 
 /// Trusts the folder.

@@ -28,6 +28,7 @@ mod serving;
 mod signing;
 mod sweep;
 mod terminal;
+mod trust;
 mod watch;
 mod wire;
 mod xgboost;

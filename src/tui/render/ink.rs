@@ -73,6 +73,7 @@ impl Ink {
         self.dots.push((x, y));
     }
 
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -64,7 +64,7 @@ impl TerminalSource {
         let resize = signal_hook::low_level::pipe::register(signal_hook::consts::SIGWINCH, signal)?;
         let waker = Waker::new(move || {
             // A full pipe wakes as well as one more byte in it.
-            (&wake).write(&[0]).ok();
+            (&wake).write_all(&[0]).ok();
         });
         Ok((Self { woken, resized, resize, partial: false }, waker))
     }
