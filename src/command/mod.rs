@@ -25,6 +25,7 @@ pub mod rows;
 mod session;
 mod show;
 mod train;
+pub mod trust;
 mod wait;
 pub mod workspace;
 
