@@ -3,9 +3,13 @@
 //! stdout is data and stderr is talk, so that `sagebrush … -o json | jq` works while long work
 //! shows its progress.
 
+mod workbench;
+
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use sagebrush::command::cli::{Cli, Command, OutputFormat, ReportFormat, RunArgs, ServeArgs};
+use sagebrush::command::cli::{
+    Cli, Command, OutputFormat, ReportFormat, RunArgs, ServeArgs, WorkbenchArgs,
+};
 use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::workspace::Workspace;
@@ -15,8 +19,6 @@ use sagebrush::command::{
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
 use sagebrush::script::run::{Ending, Script};
-use sagebrush::tui::driver;
-use sagebrush::tui::state::Options;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,7 +58,13 @@ async fn dispatch(cli: Cli) -> ExitCode {
     let folder = cli.workspace.clone().unwrap_or_else(|| PathBuf::from("."));
     let (output, show) = (cli.output, cli.show.show);
     let result = match cli.command {
-        None => Ok(start_here(&cli.workspace).await),
+        None => start_here(cli.workspace.as_deref(), &cli.workbench).await,
+        Some(Command::Replay(args)) => workbench::replay(&args),
+        Some(Command::Render(args)) => workbench::render(cli.workspace.as_deref(), &args).await,
+        Some(Command::Config) => {
+            print!("{}", sagebrush::tui::config::sample());
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Run(args)) => script(&args, cli.workspace.as_deref()).await,
         Some(Command::Serve(args)) => serve(&folder, &args).await,
         Some(Command::Completions { shell }) => {
@@ -112,9 +120,12 @@ fn read_workspace(folder: &Path) -> Result<Workspace, CommandError> {
 
 /// Without a subcommand: the workbench on a terminal, else the demo, headless, so that
 /// `cargo run --release` shows what this is.
-async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
+async fn start_here(
+    workspace: Option<&Path>,
+    args: &WorkbenchArgs,
+) -> Result<ExitCode, CommandError> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return workbench(workspace.as_deref()).await.unwrap_or_else(|error| fail(&error));
+        return workbench::open(workspace, args).await;
     }
     let args = RunArgs {
         script: PathBuf::from("iris"),
@@ -123,16 +134,7 @@ async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
         junit: None,
         report: None,
     };
-    script(&args, workspace.as_deref()).await.unwrap_or_else(|error| fail(&error))
-}
-
-async fn workbench(folder: Option<&Path>) -> Result<ExitCode, CommandError> {
-    let workspace = read_workspace(folder.unwrap_or(Path::new(".")))?;
-    let options = Options { workspace: workspace.name(), ..Options::default() };
-    driver::run(driver::Launch { workspace, options })
-        .await
-        .map_err(|error| CommandError::io("the workbench", error))?;
-    Ok(ExitCode::SUCCESS)
+    script(&args, workspace).await
 }
 
 async fn one_verb(

@@ -16,8 +16,7 @@ use std::collections::BTreeMap;
 /// Rows of kinds that nothing was heard of.
 static NONE: std::sync::LazyLock<Rows> = std::sync::LazyLock::new(Rows::default);
 
-/// The workbench's own kinds of rows.
-pub const BUCKET: &str = "bucket";
+pub use crate::domain::kind::BUCKET;
 
 #[derive(Debug, Default)]
 pub struct Mirror {
@@ -68,9 +67,8 @@ impl Mirror {
         match msg {
             Msg::Link(link) => self.link(link),
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
-            Msg::Cost(cost) => self.cost = cost.clone(),
+            Msg::Cost(cost) => self.bill(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
-            Msg::Buckets(rows) => self.buckets(rows),
             Msg::Load(load) => {
                 self.loads.insert(load.endpoint.to_lowercase(), load.clone());
             }
@@ -79,6 +77,18 @@ impl Mirror {
                 *self.dropped.entry("log batches".into()).or_default() += logs.missed;
             }
             _ => {}
+        }
+    }
+
+    /// Totals come without the lists, which stay as they were.
+    fn bill(&mut self, cost: &Value) {
+        let before = std::mem::replace(&mut self.cost, cost.clone());
+        for list in ["TrainingJobs", "Endpoints"] {
+            if self.cost.get(list).is_none()
+                && let Some(lines) = before.get(list)
+            {
+                self.cost[list] = lines.clone();
+            }
         }
     }
 
@@ -97,7 +107,7 @@ impl Mirror {
                 // The first one is shown as it comes; a later one when it is whole.
                 self.arriving = self.ready.then(BTreeMap::new);
                 if !self.ready {
-                    self.kinds.retain(|kind, _| kind == BUCKET);
+                    self.kinds.clear();
                 }
             }
             Line::Row(row) => match &mut self.arriving {
@@ -136,30 +146,10 @@ impl Mirror {
 
     fn replace(&mut self, mut arrived: BTreeMap<String, Vec<Row>>) {
         for (kind, rows) in &mut self.kinds {
-            if kind != BUCKET {
-                rows.replace(arrived.remove(kind).unwrap_or_default());
-            }
+            rows.replace(arrived.remove(kind).unwrap_or_default());
         }
         for (kind, rows) in arrived {
             self.kinds.entry(kind).or_default().replace(rows);
-        }
-    }
-
-    /// Buckets come as a whole; only what differs counts as changed.
-    fn buckets(&mut self, buckets: &[Row]) {
-        let known = self.kinds.entry(BUCKET.into()).or_default();
-        let gone: Vec<String> = known
-            .iter()
-            .filter(|(_, row)| !buckets.iter().any(|bucket| bucket.name == row.name))
-            .map(|(_, row)| row.name.clone())
-            .collect();
-        for name in gone {
-            known.remove(&name);
-        }
-        for bucket in buckets {
-            if known.get(&bucket.name).is_none_or(|row| **row != *bucket) {
-                known.put(bucket.clone());
-            }
         }
     }
 }
