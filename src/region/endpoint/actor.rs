@@ -49,6 +49,8 @@ pub(super) struct Actor {
     pub reporter: mpsc::UnboundedSender<Report>,
     /// The fleet that serves, and its number among this task's fleets.
     pub serving: Option<(u64, Fleet)>,
+    /// The fleet that is taking over, and its share of the traffic so far.
+    pub incoming: Option<(u64, Fleet, f64)>,
     pub fleets: u64,
     /// Losses in a row, by variant of the serving fleet.
     pub losses: HashMap<String, u32>,
@@ -78,6 +80,7 @@ impl Actor {
             reports,
             reporter,
             serving: None,
+            incoming: None,
             fleets: 0,
             losses: HashMap::new(),
             resting: HashSet::new(),
@@ -264,10 +267,17 @@ impl Actor {
 
     // Publishing.
 
+    /// Publishes who takes requests as it now is, in the midst of a deployment too.
     pub fn publish_serving(&mut self) {
         let Some((number, fleet)) = self.serving.take() else { return };
-        let _ = self.publish(&[(number, &fleet, 1.0)]);
-        self.serving = Some((number, fleet));
+        let incoming = self.incoming.take();
+        let _ = match &incoming {
+            None => self.publish(&[(number, &fleet, 1.0)]),
+            Some((new, incoming, share)) => {
+                self.publish(&[(number, &fleet, 1.0 - share), (*new, incoming, *share)])
+            }
+        };
+        (self.serving, self.incoming) = (Some((number, fleet)), incoming);
     }
 
     /// Publishes these fleets with their shares of the traffic; `None` when that changes nothing.
@@ -343,7 +353,7 @@ impl Actor {
     /// Ends every instance and waits until they have ended.
     pub async fn stop_all(&mut self) {
         self.members.clear();
-        self.serving = None;
+        (self.serving, self.incoming) = (None, None);
         while self.instances.join_next().await.is_some() {}
     }
 }

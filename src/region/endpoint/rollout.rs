@@ -68,6 +68,7 @@ impl Actor {
     /// Updating to a new configuration: the plan's steps, the old fleet serving until the new one
     /// has taken over.
     pub async fn deploy(&mut self, record: Record, pending: Pending) -> Result<(), StoreError> {
+        self.incoming = None;
         self.take_up(record);
         self.fill();
         let plan = Plan::read(pending.policy.as_ref(), pending.fleet.instances())
@@ -112,6 +113,7 @@ impl Actor {
             if plan.rolling { self.beyond(old, &serving, 1.0 - shift.traffic) } else { Vec::new() };
         self.let_go(|member: &Member| leaves.contains(&member.id), &shares);
         self.serving = Some((old, serving));
+        self.incoming = Some((number, fleet.clone(), shift.traffic));
         if shift.bake.is_zero() {
             return Ok(Fate::Well);
         }
@@ -138,6 +140,7 @@ impl Actor {
         let mut fleet = pending.fleet;
         fleet.variants.iter_mut().for_each(super::record::Variant::settle);
         let settled = fleet.clone();
+        self.incoming = None;
         self.let_go(|member| member.fleet != number, &[(number, &settled, 1.0)]);
         self.losses.clear();
         self.serving = Some((number, settled));
@@ -153,6 +156,7 @@ impl Actor {
 
     /// The new fleet came to nothing: all traffic to the old one, which never stopped serving.
     async fn roll_back(&mut self, number: u64, reason: String) -> Result<(), StoreError> {
+        self.incoming = None;
         if let Some((old, serving)) = self.serving.take() {
             self.let_go(|member| member.fleet == number, &[(old, &serving, 1.0)]);
             self.serving = Some((old, serving));
@@ -334,7 +338,7 @@ impl Actor {
             (news, None) => {
                 self.hear(Woken::Report(Report { id: report.id, news }));
                 self.fill();
-                // The table as it stands may name the lost instance; the next publication does not.
+                self.publish_serving();
             }
         }
         Ok(None)
