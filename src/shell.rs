@@ -10,7 +10,7 @@ use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::workspace::Workspace;
 use sagebrush::command::{
-    CommandError, Outcome, Progress, Quiet, Session, admin, demo, render, run, shown,
+    CommandError, Outcome, Progress, Quiet, Session, admin, clean_up, demo, render, run, shown,
 };
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
@@ -96,7 +96,11 @@ async fn in_workspace(
         Command::Stop => admin::stop(&workspace).await?,
         Command::Status => admin::status(&workspace).await?,
         Command::Env(args) => admin::environment(&workspace, args.shell).await?,
-        _ => admin::doctor(&workspace).await?,
+        _ => {
+            let (outcome, well) = admin::doctor(&workspace).await?;
+            let printed = print(&outcome, output);
+            return Ok(if well { printed } else { ExitCode::FAILURE });
+        }
     };
     Ok(print(&outcome, output))
 }
@@ -136,6 +140,7 @@ async fn one_verb(
     let base = std::env::current_dir().map_err(|error| CommandError::io("this folder", error))?;
     let mut session = Session::new(client, base, Arc::clone(&progress));
     let outcome = interruptible(run(&mut session, verb)).await;
+    tidy(&mut session, &outcome).await;
     progress.step(0, 0, "");
     let outcome = outcome?;
     Ok(print(
@@ -278,7 +283,21 @@ async fn steps(
     script: &Script,
     report: &mut Report,
 ) -> Result<Ending, CommandError> {
-    interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) }).await
+    let ending =
+        interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) })
+            .await;
+    tidy(session, &ending).await;
+    ending
+}
+
+/// After an interruption: what the command set up for its own use goes, and whoever is asked to end
+/// twice ends at once.
+async fn tidy<T>(session: &mut Session, ending: &Result<T, CommandError>) {
+    if matches!(ending, Err(CommandError::Interrupted))
+        && let Err(error) = interruptible(clean_up(session)).await
+    {
+        eprintln!("warning: not all is cleaned up: {}", render::escape(&error.to_string()));
+    }
 }
 
 /// Runs the script on a region of its own in this process, in a folder that goes with it.
