@@ -58,12 +58,10 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Some(Command::Run(args)) => script(&args, cli.workspace.as_deref()).await,
         Some(Command::Serve(args)) => serve(&folder, &args).await,
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "sagebrush",
-                &mut std::io::stdout(),
-            );
+            // Made first and written then: it panics over a reader that has seen enough.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sagebrush", &mut text);
+            let _ = std::io::stdout().lock().write_all(&text);
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Coverage(args)) => {
