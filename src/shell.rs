@@ -40,7 +40,12 @@ pub fn main() -> ExitCode {
 fn install_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A warning that cannot be written is lost; to complain of that would be to panic.
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 fn fail(error: &CommandError) -> ExitCode {
@@ -239,7 +244,9 @@ fn source(path: &Path) -> Result<Source, CommandError> {
         let known = demo::names().join(", ");
         CommandError::io(format!("{} (built-in demos: {known})", path.display()), error)
     })?;
-    let base = path.parent().unwrap_or(Path::new(".")).to_owned();
+    // A script in this very folder is named without one.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let base = parent.unwrap_or(Path::new(".")).to_owned();
     let folder = base.file_name().map(|name| format!("{}/", name.to_string_lossy()));
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = format!("{}{}", folder.unwrap_or_default(), file.unwrap_or_default());
