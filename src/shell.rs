@@ -84,9 +84,14 @@ fn print(outcome: &Outcome, output: OutputFormat) -> ExitCode {
         OutputFormat::Table => render::text(outcome),
         OutputFormat::Json => render::json(outcome),
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // A reader that has seen enough (`| head`) is no failure, a full disk is.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            fail(&CommandError::io("standard output", error))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 async fn in_workspace(

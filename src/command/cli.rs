@@ -114,9 +114,12 @@ mod tests {
     fn every_verb_can_be_read_by_the_shell_too() {
         let mut command = Cli::command();
         command.build();
-        command.debug_assert();
-        let global: Vec<_> =
-            command.get_arguments().filter(|arg| arg.is_global_set()).map(|arg| arg.get_id()).collect();
+        command.clone().debug_assert();
+        let global: Vec<_> = command
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| arg.get_id())
+            .collect();
         assert!(global.iter().any(|id| *id == "output"));
         for verb in <Verb as clap::Subcommand>::augment_subcommands(clap::Command::new("verbs"))
             .get_subcommands()

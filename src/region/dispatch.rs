@@ -176,7 +176,8 @@ mod tests {
 
     #[test]
     fn what_the_gateway_forwards_counts_as_behaving() {
-        let worth = |operation| table().route("sagemaker-runtime", operation).map(|row| row.behaviour);
+        let worth =
+            |operation| table().route("sagemaker-runtime", operation).map(|row| row.behaviour);
         assert_eq!(worth("InvokeEndpoint"), Some(Behaviour::Behaves));
         assert_eq!(worth("InvokeEndpointWithResponseStream"), Some(Behaviour::Behaves));
         assert_eq!(worth("InvokeEndpointAsync"), None);

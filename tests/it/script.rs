@@ -115,7 +115,8 @@ fn a_script_of_this_folder_is_named_without_one() {
 fn a_region_that_a_command_started_outlives_its_warnings() {
     let folder = tempfile::Builder::new().prefix("sagebrush-test-").tempdir().unwrap();
     let run = |words: &[&str]| {
-        let output = sagebrush().arg("--workspace").arg(folder.path()).args(words).output().unwrap();
+        let output =
+            sagebrush().arg("--workspace").arg(folder.path()).args(words).output().unwrap();
         let talk = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.success(), talk, String::from_utf8_lossy(&output.stdout).into_owned())
     };
@@ -196,13 +197,24 @@ fn served() -> Region {
     let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
     let container = format!(r#"{{"Image":"{image}","ModelDataUrl":"s3://iris/train.csv"}}"#);
     let broken = [
-        "call", "sagemaker", "create-model", "--model-name", "broken", "--execution-role-arn",
-        "arn:aws:iam::123456789012:role/r", "--primary-container", &container,
+        "call",
+        "sagemaker",
+        "create-model",
+        "--model-name",
+        "broken",
+        "--execution-role-arn",
+        "arn:aws:iam::123456789012:role/r",
+        "--primary-container",
+        &container,
     ];
     let words = |line: &'static str| line.split_whitespace().collect::<Vec<_>>();
-    for command in
-        [&words("bucket create iris"), &upload[..], &words(train), &broken, &words("deploy e v=good")]
-    {
+    for command in [
+        &words("bucket create iris"),
+        &upload[..],
+        &words(train),
+        &broken,
+        &words("deploy e v=good"),
+    ] {
         let output = region.command(command);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
