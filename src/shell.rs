@@ -14,7 +14,8 @@ use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::workspace::Workspace;
 use sagebrush::command::{
-    CommandError, Outcome, Progress, Quiet, Session, admin, demo, render, run, shown, trust,
+    CommandError, Outcome, Progress, Quiet, Session, admin, clean_up, demo, render, run, shown,
+    trust,
 };
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
@@ -44,7 +45,12 @@ pub fn main() -> ExitCode {
 fn install_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A warning that cannot be written is lost; to complain of that would be to panic.
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 fn fail(error: &CommandError) -> ExitCode {
@@ -68,12 +74,10 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Some(Command::Run(args)) => script(&args, cli.workspace.as_deref()).await,
         Some(Command::Serve(args)) => serve(&folder, &args).await,
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "sagebrush",
-                &mut std::io::stdout(),
-            );
+            // Made first and written then: it panics over a reader that has seen enough.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sagebrush", &mut text);
+            let _ = std::io::stdout().lock().write_all(&text);
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Coverage(args)) => {
@@ -94,9 +98,14 @@ fn print(outcome: &Outcome, output: OutputFormat) -> ExitCode {
         OutputFormat::Table => render::text(outcome),
         OutputFormat::Json => render::json(outcome),
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // A reader that has seen enough (`| head`) is no failure, a full disk is.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            fail(&CommandError::io("standard output", error))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 async fn in_workspace(
@@ -109,7 +118,11 @@ async fn in_workspace(
         Command::Stop => admin::stop(&workspace).await?,
         Command::Status => admin::status(&workspace).await?,
         Command::Env(args) => admin::environment(&workspace, args.shell).await?,
-        _ => admin::doctor(&workspace).await?,
+        _ => {
+            let (outcome, well) = admin::doctor(&workspace).await?;
+            let printed = print(&outcome, output);
+            return Ok(if well { printed } else { ExitCode::FAILURE });
+        }
     };
     Ok(print(&outcome, output))
 }
@@ -156,6 +169,7 @@ async fn one_verb(
     let base = std::env::current_dir().map_err(|error| CommandError::io("this folder", error))?;
     let mut session = Session::new(client, base, Arc::clone(&progress));
     let outcome = interruptible(run(&mut session, verb)).await;
+    tidy(&mut session, &outcome).await;
     progress.step(0, 0, "");
     let outcome = outcome?;
     Ok(print(
@@ -257,7 +271,9 @@ fn source(path: &Path) -> Result<Source, CommandError> {
         let known = demo::names().join(", ");
         CommandError::io(format!("{} (built-in demos: {known})", path.display()), error)
     })?;
-    let base = path.parent().unwrap_or(Path::new(".")).to_owned();
+    // A script in this very folder is named without one.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let base = parent.unwrap_or(Path::new(".")).to_owned();
     let folder = base.file_name().map(|name| format!("{}/", name.to_string_lossy()));
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = format!("{}{}", folder.unwrap_or_default(), file.unwrap_or_default());
@@ -299,7 +315,21 @@ async fn steps(
     script: &Script,
     report: &mut Report,
 ) -> Result<Ending, CommandError> {
-    interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) }).await
+    let ending =
+        interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) })
+            .await;
+    tidy(session, &ending).await;
+    ending
+}
+
+/// After an interruption: what the command set up for its own use goes, and whoever is asked to end
+/// twice ends at once.
+async fn tidy<T>(session: &mut Session, ending: &Result<T, CommandError>) {
+    if matches!(ending, Err(CommandError::Interrupted))
+        && let Err(error) = interruptible(clean_up(session)).await
+    {
+        eprintln!("warning: not all is cleaned up: {}", render::escape(&error.to_string()));
+    }
 }
 
 /// Runs the script on a region of its own in this process, in a folder that goes with it.

@@ -181,3 +181,39 @@ pub struct CoverageArgs {
     /// Only this service, operation by operation
     pub service: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Every verb with every option it has: what the shell's own options share a name with would
+    /// panic on being read.
+    #[test]
+    fn every_verb_can_be_read_by_the_shell_too() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let global: Vec<_> = command
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| arg.get_id())
+            .collect();
+        assert!(global.iter().any(|id| *id == "output"));
+        for verb in <Verb as clap::Subcommand>::augment_subcommands(clap::Command::new("verbs"))
+            .get_subcommands()
+        {
+            for own in verb.get_arguments() {
+                assert!(!global.contains(&own.get_id()), "{} {}", verb.get_name(), own.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn train_is_read() {
+        let words = ["sagebrush", "train", "green", "xgboost", "--to", "s3://b/m", "-o", "json"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        assert_eq!(cli.output, OutputFormat::Json);
+        assert!(matches!(cli.command, Some(Command::Verb(Verb::Train(_)))));
+    }
+}

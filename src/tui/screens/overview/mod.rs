@@ -270,9 +270,9 @@ impl Overview {
 
 const fn gravity(severity: Severity) -> Mood {
     match severity {
-        Severity::Broken => Mood::Bad,
-        Severity::Wrong => Mood::Warn,
-        Severity::Waiting => Mood::Busy,
+        Severity::Bad => Mood::Bad,
+        Severity::Warn => Mood::Warn,
+        Severity::Ask => Mood::Busy,
     }
 }
 
