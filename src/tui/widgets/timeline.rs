@@ -319,7 +319,7 @@ mod tests {
             line(&job(false), 60),
             "Starting 5 ms ▏Downloading 120 ms ▏◐ Training 1 m 02 s\n"
         );
-        assert_eq!(line(&job(true), 44), "… ▏Training 33.9 s ▏Uploading 400 ms ▏✔ Comp\n");
+        assert_eq!(line(&job(true), 44), "… ▏Uploading 400 ms ▏✔ Completed\n");
         assert_eq!(line(&job(true), 8), "… ▏✔ Co…\n");
         assert_eq!(line(&[], 8), "\n");
     }
