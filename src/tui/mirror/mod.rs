@@ -1,9 +1,11 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+pub mod live;
 mod note;
 mod rows;
 
+pub use live::Live;
 pub use note::{Note, Notes};
 pub use rows::{Changes, Rows};
 
@@ -36,6 +38,8 @@ pub struct Mirror {
     pub cost: Value,
     /// What `/_sagebrush/engine` said last.
     pub engine: Value,
+    /// What moves: rates, latencies, instances.
+    pub live: Live,
     /// Traffic that the workbench itself sends, by endpoint.
     pub loads: BTreeMap<String, Load>,
     /// What could not be kept, by what it was.
@@ -68,6 +72,8 @@ impl Mirror {
         match msg {
             Msg::Link(link) => self.link(link),
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
+            Msg::Traffic(line) => self.live.traffic(line),
+            Msg::Endpoint { name, line } => self.live.endpoint(name, line),
             Msg::Cost(cost) => self.cost = cost.clone(),
             Msg::Engine(engine) => self.engine = engine.clone(),
             Msg::Buckets(rows) => self.buckets(rows),
@@ -124,6 +130,9 @@ impl Mirror {
                 {
                     self.notes.deletion(*at, kind, name);
                 }
+                if kind == kind::ENDPOINT {
+                    self.live.forget(name);
+                }
             }
             Line::Resync(why) => self.notes.resync(why),
             Line::Heartbeat => {}
@@ -142,6 +151,9 @@ impl Mirror {
         }
         for (kind, rows) in arrived {
             self.kinds.entry(kind).or_default().replace(rows);
+        }
+        if let Some(endpoints) = self.kinds.get(kind::ENDPOINT) {
+            self.live.retain(|name| endpoints.get(name).is_some());
         }
     }
 
