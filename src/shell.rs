@@ -10,7 +10,7 @@ use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::workspace::Workspace;
 use sagebrush::command::{
-    CommandError, Outcome, Progress, Quiet, Session, admin, demo, render, run, shown,
+    CommandError, Outcome, Progress, Quiet, Session, admin, demo, render, run, shown, trust,
 };
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
@@ -70,6 +70,9 @@ async fn dispatch(cli: Cli) -> ExitCode {
         }
         Some(Command::Coverage(args)) => {
             admin::coverage(args.service.as_deref()).map(|outcome| print(&outcome, output))
+        }
+        Some(Command::Trust(args)) => {
+            trust::command(&folder, args.revoke).map(|outcome| print(&outcome, output))
         }
         Some(Command::Verb(verb)) => one_verb(&folder, &verb, output, show).await,
         Some(other) => in_workspace(&folder, other, output).await,
@@ -208,6 +211,7 @@ async fn serve(folder: &Path, args: &ServeArgs) -> Result<ExitCode, CommandError
         (None, Some(port)) => PortChoice::From(port),
         (None, None) => PortChoice::default(),
     };
+    trust::on_first_start(&workspace)?;
     let host = Host::start(workspace, port).await.map_err(host_failed)?;
     if let Some(taken) = host.gateway().taken {
         eprintln!("port {taken} is taken; using {}", host.gateway().address.port());

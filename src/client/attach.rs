@@ -21,10 +21,12 @@ pub struct Attached {
 pub const FILE: &str = "region.json";
 
 impl Attached {
-    /// What the folder tells, whether or not that region still runs.
+    /// What the folder tells, whether or not that region still runs. A region is on this machine: a file
+    /// that came with a folder could name another, and be sent what is meant for the own one.
     pub fn read(dir: &Path) -> Option<Self> {
         let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
-        serde_json::from_str(&text).ok()
+        let attached: Self = serde_json::from_str(&text).ok()?;
+        attached.address.ip().is_loopback().then_some(attached)
     }
 
     /// Leaves word, atomically.

@@ -41,6 +41,8 @@ pub enum Command {
     Status,
     /// Print what a shell needs so that boto3 and the AWS CLI use the region
     Env(EnvArgs),
+    /// Trust the workspace's folder, so that opening it starts its region
+    Trust(TrustArgs),
     /// Check this machine and the workspace
     Doctor,
     /// Show which operations behave, which are recorded, which are not simulated
@@ -80,6 +82,13 @@ pub struct ServeArgs {
     /// The port on 127.0.0.1; 7242 or the next free one when left out, 0 for any
     #[arg(long)]
     pub port: Option<u16>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct TrustArgs {
+    /// Trust it no longer
+    #[arg(long)]
+    pub revoke: bool,
 }
 
 #[derive(Clone, Debug, Args)]

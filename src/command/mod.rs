@@ -25,9 +25,11 @@ pub mod rows;
 mod session;
 mod show;
 mod train;
+pub mod trust;
 mod wait;
 pub mod workspace;
 
+pub use call::kebab;
 pub use outcome::{CommandError, Outcome, Table};
 pub use session::{Progress, Quiet, RecordedCall, Session};
 

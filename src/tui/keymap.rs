@@ -1,7 +1,7 @@
 //! Which key does what, where. One table per context, declared beside the view that acts on it;
 //! help, hints, the palette's list of actions and the configuration's remapping all read it.
 
-use super::chord::{BadChord, Chord};
+use super::chord::{Chord, ChordError};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a key does, by name: `drill-in`, `weight-up`. The view of its context acts on it.
@@ -53,7 +53,7 @@ pub struct Keymap {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeymap {
     #[error("{0}")]
-    Chord(#[from] BadChord),
+    Chord(#[from] ChordError),
     #[error("there is no action `{name}`; `sagebrush --help keys` lists them{hint}")]
     Action { name: String, hint: String },
     #[error("{chord} is both {context}.{first} and {context}.{second}")]
@@ -75,7 +75,7 @@ impl Keymap {
             for binding in *table {
                 let name = format!("{context}.{}", binding.action);
                 left.retain(|other| **other != name);
-                let chords: Result<Vec<Chord>, BadChord> = match remapped.get(&name) {
+                let chords: Result<Vec<Chord>, ChordError> = match remapped.get(&name) {
                     Some(keys) => keys.iter().map(|key| key.parse()).collect(),
                     None => binding.keys.iter().map(|key| key.parse()).collect(),
                 };

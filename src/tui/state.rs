@@ -103,6 +103,10 @@ pub struct State {
     pub(super) filters: HashMap<&'static str, String>,
     pub(super) tickets: Ticket,
     pub(super) following: BTreeSet<Want>,
+    /// Lines of the palette under way, and the variable that takes what they make.
+    pub(super) ran: BTreeMap<Ticket, Option<String>>,
+    /// What `as $name` has kept.
+    pub variables: BTreeMap<String, String>,
     /// Command lines, the last used first.
     pub history: VecDeque<String>,
     pub tour: Tour,
@@ -134,6 +138,8 @@ impl State {
             filters: HashMap::new(),
             tickets: 0,
             following: BTreeSet::new(),
+            ran: BTreeMap::new(),
+            variables: BTreeMap::new(),
             history: VecDeque::new(),
             tour: Tour::offered(options.demo),
             leaving: false,

@@ -5,7 +5,7 @@ use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::Binding;
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, Palette};
+use super::layers::{Code, Confirm, Document, Help, Leave, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::screens;
 use super::state::{Action, State};
@@ -105,16 +105,39 @@ fn answered(state: &mut State, ticket: Ticket, answer: &Answer) -> Vec<Effect> {
             let (title, words) = (work.title.clone(), work.words);
             state.remember(Action { title, calls: answer.calls.clone(), words });
         }
-        if let Err(failure) = &answer.outcome {
-            state.say(Tone::Bad, format!("{}: {}", work.title, failure.message));
-        } else if let Ok(value) = &answer.outcome
-            && let Some(summary) = value.get("summary").and_then(serde_json::Value::as_str)
-        {
-            let line = summary.lines().next().unwrap_or_default().to_owned();
-            state.say(Tone::Good, line);
-        }
+        conclude(state, &work.title, ticket, answer);
     }
     tell(state, News::Answer(ticket, answer))
+}
+
+/// Says how it ended; what a line of the palette has to show at length gets a dialog.
+fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
+    let ran = state.ran.remove(&ticket);
+    let value = match &answer.outcome {
+        Ok(value) => value,
+        Err(failure) => {
+            let lines = failure.message.lines().count();
+            if ran.is_some() && lines > 1 {
+                state.layers.push(Box::new(Outcome::failed(title, &failure.message)));
+            }
+            state.say(Tone::Bad, format!("{title}: {}", failure.message));
+            return;
+        }
+    };
+    let text = |member: &str| value.get(member).and_then(serde_json::Value::as_str);
+    if let Some(Some(name)) = &ran
+        && let Some(captured) = text("capture")
+    {
+        state.variables.insert(name.clone(), captured.to_owned());
+    }
+    if let Some(summary) = text("summary") {
+        state.say(Tone::Good, summary.lines().next().unwrap_or_default().to_owned());
+    }
+    if ran.is_some()
+        && let Some(outcome) = Outcome::of(title, value)
+    {
+        state.layers.push(Box::new(outcome));
+    }
 }
 
 /// Tells all views, the tour included.
@@ -151,7 +174,6 @@ fn with_top(
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    state.mirror.notes.len();
     let Some(top) = state.top() else { return Vec::new() };
     if top.typing() {
         let mut taken = false;
@@ -236,7 +258,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             state.layers.push(Box::new(Help::of(&contexts)));
         }
         "palette" => {
-            let palette = Palette::new(&state.history, state.top());
+            let palette = Palette::new(state);
             state.layers.push(Box::new(palette));
         }
         "back" if state.layers.pop().is_some() || state.back() => {}
@@ -385,10 +407,15 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Confirm { question, names, then } => {
                 state.layers.push(Box::new(Confirm::new(question, names, then)));
             }
-            Request::Ran(line) => {
+            Request::Ran { line, ticket, capture } => {
+                state.ran.insert(ticket, capture);
                 state.history.retain(|known| *known != line);
                 state.history.push_front(line);
                 state.history.truncate(200);
+            }
+            Request::Prefill(line) => {
+                let palette = Palette::new(state).with(&line, &state.scene());
+                state.layers.push(Box::new(palette));
             }
         }
     }

@@ -30,6 +30,8 @@ mod script;
 mod serving;
 mod signing;
 mod sweep;
+mod terminal;
+mod trust;
 mod watch;
 mod wire;
 mod xgboost;

@@ -2,6 +2,7 @@
 
 use crate::client::{self, Attached, Client};
 use crate::command::host::signing_key;
+use crate::command::trust;
 use crate::command::workspace::Workspace;
 use crate::command::{CommandError, Outcome, Table};
 use crate::gateway::Credentials;
@@ -39,6 +40,7 @@ pub async fn attach_or_start(workspace: &Workspace) -> Result<(Client, Option<u3
     if let Some((client, _, _)) = attach(workspace).await? {
         return Ok((client, None));
     }
+    trust::before_start(workspace)?;
     start(workspace).await?;
     match attach(workspace).await? {
         Some((client, attached, _)) => Ok((client, Some(attached.pid))),

@@ -4,9 +4,11 @@
 //! Keys come on a channel of their own and go first, so that no flood of log lines delays them.
 
 mod follow;
+pub mod input;
 mod link;
 mod load;
 mod perform;
+pub mod terminal;
 
 use super::effect::Effect;
 use super::frame;

@@ -5,6 +5,7 @@ mod confirm;
 mod document;
 mod help;
 mod leave;
+mod outcome;
 mod palette;
 
 pub use code::Code;
@@ -12,6 +13,7 @@ pub use confirm::Confirm;
 pub use document::Document;
 pub use help::Help;
 pub use leave::Leave;
+pub use outcome::Outcome;
 pub use palette::Palette;
 
 use super::keymap::Context;
