@@ -1,10 +1,12 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+mod bill;
 pub mod live;
 mod note;
 mod rows;
 
+pub use bill::{Account, Bill};
 pub use live::Live;
 pub use note::{Note, Notes};
 pub use rows::{Changes, Rows};
@@ -36,6 +38,8 @@ pub struct Mirror {
     pub notes: Notes,
     /// What `/_sagebrush/cost` said last.
     pub cost: Value,
+    /// The same by name.
+    pub bill: Bill,
     /// What `/_sagebrush/engine` said last.
     pub engine: Value,
     /// What moves: rates, latencies, instances.
@@ -74,17 +78,30 @@ impl Mirror {
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
             Msg::Traffic(line) => self.live.traffic(line),
             Msg::Endpoint { name, line } => self.live.endpoint(name, line),
-            Msg::Cost(cost) => self.cost = cost.clone(),
+            Msg::Cost(cost) => {
+                self.bill = Bill::of(cost);
+                self.cost = cost.clone();
+            }
             Msg::Engine(engine) => self.engine = engine.clone(),
             Msg::Buckets(rows) => self.buckets(rows),
-            Msg::Load(load) => {
-                self.loads.insert(load.endpoint.to_lowercase(), load.clone());
-            }
+            Msg::Load(load) => self.load(load),
             Msg::Dropped { what, count } => *self.dropped.entry(what.clone()).or_default() += count,
             Msg::Logs(logs) if logs.missed > 0 => {
                 *self.dropped.entry("log batches".into()).or_default() += logs.missed;
             }
             _ => {}
+        }
+    }
+
+    /// What has ended keeps its figures: they are what was sent for.
+    fn load(&mut self, load: &Load) {
+        let known = self.loads.entry(load.endpoint.to_lowercase()).or_default();
+        if load.running || load.requests > 0 {
+            known.clone_from(load);
+        } else {
+            known.endpoint.clone_from(&load.endpoint);
+            known.running = false;
+            known.last_error.clone_from(&load.last_error);
         }
     }
 

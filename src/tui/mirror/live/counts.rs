@@ -78,7 +78,8 @@ impl Counts {
 
     fn join(&mut self, other: &Self, how: fn(u32, u32) -> u32) {
         let mut joined = Vec::with_capacity(self.entries.len() + other.entries.len());
-        let (mut own, mut others) = (self.entries.iter().peekable(), other.entries.iter().peekable());
+        let (mut own, mut others) =
+            (self.entries.iter().peekable(), other.entries.iter().peekable());
         loop {
             let entry = match (own.peek(), others.peek()) {
                 (None, None) => break,

@@ -74,8 +74,7 @@ impl Pace {
         if let Some((last, known)) = self.samples.back() {
             if at < *last || counters.since(*known).is_none() {
                 self.samples.clear();
-            } else if self.samples.len() > 1
-                && at - self.samples[self.samples.len() - 2].0 < APART
+            } else if self.samples.len() > 1 && at - self.samples[self.samples.len() - 2].0 < APART
             {
                 self.samples.pop_back();
             }

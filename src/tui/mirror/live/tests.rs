@@ -97,7 +97,8 @@ fn a_verdict_counts_from_the_present_configuration() {
     assert_eq!(blue.since_base().1.len(), 9 * 9);
     // Watched for the first time after a deployment: what it left behind is not known.
     let (mut live, mut requests) = (Live::default(), Requests::iris());
-    requests.more = json!({"last_deployment": {"stage": "Completed", "ended": 1.0, "routing": null}});
+    requests.more =
+        json!({"last_deployment": {"stage": "Completed", "ended": 1.0, "routing": null}});
     run(&mut live, &mut requests, 10);
     assert_eq!(live.watched("iris-live").unwrap().variants[0].since_base().0.invocations, 81);
 }

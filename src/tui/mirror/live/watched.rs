@@ -15,8 +15,8 @@ use std::collections::VecDeque;
 pub const WINDOW: f64 = 60.0;
 /// Seconds that slices are kept.
 pub const KEPT: f64 = 300.0;
-/// Seconds of a slice.
-const SLICE: f64 = 1.0;
+/// Seconds of a slice; lines are a hair early or late.
+const SLICE: f64 = 0.99;
 /// Histograms are read this often at most; lines come ten times a second.
 const READ: f64 = 0.25;
 /// Seconds without a line after which what came meanwhile belongs to no second.
@@ -81,25 +81,28 @@ struct Slice {
     counts: Counts,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct EndpointLine<'a> {
+    #[serde(borrow)]
     endpoint: Option<&'a str>,
     at: f64,
+    #[serde(borrow)]
     status: Option<&'a str>,
+    #[serde(borrow)]
     config: Option<&'a str>,
+    #[serde(borrow)]
     failure_reason: Option<&'a str>,
     #[serde(borrow)]
     variants: Vec<VariantLine<'a>>,
     deployment: Option<Deployment>,
     last_deployment: Option<Deployment>,
+    #[serde(borrow)]
     ended: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct VariantLine<'a> {
     variant: &'a str,
     share: f64,
@@ -114,10 +117,10 @@ struct VariantLine<'a> {
     instances_ended: Vec<Instance>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct LatencyLine<'a> {
+    #[serde(borrow)]
     histogram: Option<&'a str>,
 }
 
@@ -151,7 +154,7 @@ impl Watched {
                 self.variants.len() - 1
             });
             let variant = &mut self.variants[index];
-            if variant.take(at, one, found.is_none()) {
+            if variant.take(at, one, found.is_none(), renewed || settled) {
                 self.version += 1;
             }
             if renewed || settled {
@@ -205,8 +208,9 @@ impl Variant {
         }
     }
 
-    /// Takes in its part of a line; true when the histograms have changed.
-    fn take(&mut self, at: f64, line: VariantLine<'_>, first: bool) -> bool {
+    /// Takes in its part of a line; true when the histograms have changed. `now`: whether or not it
+    /// is time to read them again.
+    fn take(&mut self, at: f64, line: VariantLine<'_>, first: bool, now: bool) -> bool {
         let counters = Counters {
             invocations: line.invocations,
             errors_4xx: line.errors_4xx,
@@ -218,13 +222,14 @@ impl Variant {
         let restarted = counters.since(self.counters).is_none();
         self.counters = counters;
         let back = at < self.read_at;
-        let due = first || restarted || back || at - self.read_at >= READ;
-        if !due {
+        let due = at - self.read_at >= READ || at - self.open.0 >= SLICE;
+        if !(first || now || restarted || back || due) {
             return false;
         }
-        let read = line.model_latency.histogram.and_then(Counts::decode);
         let lost = at - self.read_at > GAP;
-        let read = read.unwrap_or_default();
+        // One that cannot be read tells nothing new.
+        let read = line.model_latency.histogram.and_then(Counts::decode);
+        let read = read.unwrap_or_else(|| self.read.clone());
         let restarted = restarted || read.since(&self.read).is_none();
         if restarted && !first {
             // The region began again: all of it is new.
@@ -304,6 +309,11 @@ impl Variant {
         let counters = self.counters.since(self.base.1).unwrap_or_default();
         let counts = self.read.since(&self.base.2).unwrap_or_default();
         (counters, counts.distribution())
+    }
+
+    /// From when on `since_base` counts, in epoch seconds; `None` for the endpoint's beginning.
+    pub fn base_at(&self) -> Option<f64> {
+        (self.base.0 > 0.0).then_some(self.base.0)
     }
 
     /// What has come in the last `seconds`, of at most [`KEPT`].
