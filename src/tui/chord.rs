@@ -132,6 +132,11 @@ impl Chord {
         (event.kind != KeyEventKind::Release).then(|| Self::new(event.code, event.modifiers))
     }
 
+    /// As a terminal sends it.
+    pub fn event(self) -> KeyEvent {
+        KeyEvent::new(self.code, self.modifiers)
+    }
+
     pub const fn code(self) -> KeyCode {
         self.code
     }
@@ -212,6 +217,11 @@ impl Chord {
             _ => Self { code: KeyCode::Char(char), modifiers: keep },
         }
     }
+}
+
+/// Chords one after the other, as many as there are.
+pub fn sequences(text: &str) -> Result<Vec<Chord>, ChordError> {
+    text.split_whitespace().map(str::parse).collect()
 }
 
 impl From<KeyEvent> for Chord {

@@ -97,9 +97,11 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Want {
     Traffic,
+    /// The totals of the bill.
     Cost,
+    /// The bill of every job and endpoint.
+    CostLines,
     Engine,
-    Buckets,
     Endpoint(String),
     TrainingJob(String),
     /// A log group's lines, with up to `tail` of those already there.

@@ -23,6 +23,7 @@ pub mod keys;
 pub mod layers;
 pub mod mirror;
 pub mod msg;
+pub mod recording;
 pub mod render;
 pub mod row;
 pub mod screens;

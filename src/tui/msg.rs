@@ -30,7 +30,7 @@ pub enum Msg {
         name: String,
         line: Value,
     },
-    /// A line of `/_sagebrush/training-jobs/<name>/live`, or its history.
+    /// A line of `/_sagebrush/training-jobs/<name>/live`.
     TrainingJob {
         name: String,
         line: Value,
@@ -39,8 +39,6 @@ pub enum Msg {
     Cost(Value),
     /// What `/_sagebrush/engine` answers.
     Engine(Value),
-    /// Buckets with what they hold.
-    Buckets(Vec<Row>),
     Logs(Logs),
     Answer {
         ticket: Ticket,

@@ -1,7 +1,8 @@
 //! All that the workbench knows, and where one is in it.
 
+use super::chord::Chord;
 use super::effect::{Effect, Want};
-use super::keymap::Keymap;
+use super::keymap::{Keymap, Keys};
 use super::keys;
 use super::mirror::Mirror;
 use super::msg::{Stamped, Ticket};
@@ -26,7 +27,7 @@ pub struct Options {
     /// The workspace's name, for the header.
     pub workspace: String,
     pub theme: &'static Theme,
-    pub keys: BTreeMap<String, Vec<String>>,
+    pub keys: BTreeMap<String, Vec<Keys>>,
     pub read_only: bool,
     pub mouse: bool,
     /// Columns and rows of the window.
@@ -102,6 +103,8 @@ pub struct State {
     /// Filters as they were typed, by screen.
     pub(super) filters: HashMap<&'static str, String>,
     pub(super) tickets: Ticket,
+    /// Keys of a sequence that has begun.
+    pub(super) pressed: Vec<Chord>,
     pub(super) following: BTreeSet<Want>,
     /// Lines of the palette under way, and the variable that takes what they make.
     pub(super) ran: BTreeMap<Ticket, Option<String>>,
@@ -137,6 +140,7 @@ impl State {
             frozen: None,
             filters: HashMap::new(),
             tickets: 0,
+            pressed: Vec::new(),
             following: BTreeSet::new(),
             ran: BTreeMap::new(),
             variables: BTreeMap::new(),

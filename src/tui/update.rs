@@ -3,7 +3,7 @@
 
 use super::chord::Chord;
 use super::effect::Effect;
-use super::keymap::Binding;
+use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
 use super::layers::{Code, Confirm, Document, Help, Leave, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
@@ -194,10 +194,22 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
             return Vec::new();
         }
     }
-    let chord = Chord::from(event);
-    for context in contexts(state) {
-        if let Some(binding) = state.keymap.find(context, chord) {
-            return act(state, context, binding);
+    let Some(chord) = Chord::of(&event) else { return Vec::new() };
+    let contexts = contexts(state);
+    let mut pressed = std::mem::take(&mut state.pressed);
+    pressed.push(chord);
+    // A key that does not go on with a sequence begins anew.
+    for keys in [pressed.clone(), vec![chord]] {
+        match state.keymap.find(&contexts, &keys) {
+            Meaning::Action(binding) => {
+                let context = state.keymap.context(&contexts, &keys).unwrap_or(GLOBAL);
+                return act(state, context, binding);
+            }
+            Meaning::Begun => {
+                state.pressed = keys;
+                return Vec::new();
+            }
+            Meaning::Nothing => {}
         }
     }
     Vec::new()

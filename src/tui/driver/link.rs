@@ -19,10 +19,18 @@ const SELDOM: Duration = Duration::from_secs(2);
 /// Keeps the client current and tells what the watch stream says, until nobody listens.
 pub(super) async fn keep(
     workspace: Workspace,
+    mut trusted: watch::Receiver<bool>,
     known: watch::Sender<Option<Client>>,
     told: mpsc::Sender<Msg>,
 ) {
+    // Attaching to a region that runs starts nothing; all else waits until the folder is trusted.
     let mut may_start = true;
+    if !*trusted.borrow() && matches!(find(&workspace, false).await, Ok(None) | Err(_)) {
+        let waiting = trusted.wait_for(|trusted| *trusted).await.is_err();
+        if waiting {
+            return;
+        }
+    }
     let mut pause = FIRST;
     loop {
         if may_start && told.send(Msg::Link(Link::Starting)).await.is_err() {
@@ -55,6 +63,23 @@ pub(super) async fn keep(
             return;
         }
     }
+}
+
+/// Tells of a region that runs, and starts none.
+pub(super) async fn look(
+    workspace: Workspace,
+    known: watch::Sender<Option<Client>>,
+    told: mpsc::Sender<Msg>,
+) {
+    let why = match find(&workspace, false).await {
+        Ok(Some((client, _))) => {
+            known.send_replace(Some(client.clone()));
+            follow(&client, false, &told).await
+        }
+        Ok(None) => "no region runs in this workspace; `sagebrush serve` starts it".to_owned(),
+        Err(why) => why,
+    };
+    let _ = told.send(Msg::Link(Link::Failed { why })).await;
 }
 
 async fn find(workspace: &Workspace, may_start: bool) -> Result<Option<(Client, bool)>, String> {

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -393,9 +393,4 @@ impl Progress for Teller {
             let _ = self.told.try_send(Msg::Dropped { what, count: 1 });
         }
     }
-}
-
-/// The folder that relative paths start from: the workspace's, where its data lies.
-pub(super) fn base(folder: &Path) -> PathBuf {
-    folder.to_owned()
 }

@@ -21,10 +21,13 @@ pub struct Bill {
 }
 
 impl Bill {
-    pub(super) fn of(document: &Value) -> Self {
-        Self {
-            endpoints: accounts(document.get("Endpoints")),
-            jobs: accounts(document.get("TrainingJobs")),
+    /// Reads the lists that the document has; what it has not stays as it was.
+    pub(super) fn read(&mut self, document: &Value) {
+        if let Some(list) = document.get("Endpoints") {
+            self.endpoints = accounts(list);
+        }
+        if let Some(list) = document.get("TrainingJobs") {
+            self.jobs = accounts(list);
         }
     }
 
@@ -39,8 +42,8 @@ impl Bill {
     }
 }
 
-fn accounts(list: Option<&Value>) -> HashMap<Key, Account> {
-    let list = list.and_then(Value::as_array).into_iter().flatten();
+fn accounts(list: &Value) -> HashMap<Key, Account> {
+    let list = list.as_array().into_iter().flatten();
     list.filter_map(|account| {
         let name = account.get("Name")?.as_str()?;
         let total = |member: &str| total(account.get(member));
@@ -66,7 +69,8 @@ mod tests {
 
     #[test]
     fn accounts_are_found_by_name_in_any_case() {
-        let bill = Bill::of(&json!({"Endpoints": [
+        let mut bill = Bill::default();
+        bill.read(&json!({"Endpoints": [
             {"Name": "Iris", "RunningPerHour": {"known": "0.23", "unpriced": 1}, "Total": {"known": "1.5"}},
             {"no": "name"},
         ], "TrainingJobs": null}));

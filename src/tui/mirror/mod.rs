@@ -20,8 +20,7 @@ use std::collections::BTreeMap;
 /// Rows of kinds that nothing was heard of.
 static NONE: std::sync::LazyLock<Rows> = std::sync::LazyLock::new(Rows::default);
 
-/// The workbench's own kinds of rows.
-pub const BUCKET: &str = "bucket";
+pub use crate::domain::kind::BUCKET;
 
 #[derive(Debug, Default)]
 pub struct Mirror {
@@ -78,12 +77,8 @@ impl Mirror {
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
             Msg::Traffic(line) => self.live.traffic(line),
             Msg::Endpoint { name, line } => self.live.endpoint(name, line),
-            Msg::Cost(cost) => {
-                self.bill = Bill::of(cost);
-                self.cost = cost.clone();
-            }
+            Msg::Cost(cost) => self.cost(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
-            Msg::Buckets(rows) => self.buckets(rows),
             Msg::Load(load) => self.load(load),
             Msg::Dropped { what, count } => *self.dropped.entry(what.clone()).or_default() += count,
             Msg::Logs(logs) if logs.missed > 0 => {
@@ -105,6 +100,19 @@ impl Mirror {
         }
     }
 
+    /// Totals come without the lists, which stay as they were.
+    fn cost(&mut self, cost: &Value) {
+        self.bill.read(cost);
+        let before = std::mem::replace(&mut self.cost, cost.clone());
+        for list in ["TrainingJobs", "Endpoints"] {
+            if self.cost.get(list).is_none()
+                && let Some(lines) = before.get(list)
+            {
+                self.cost[list] = lines.clone();
+            }
+        }
+    }
+
     fn link(&mut self, link: &Link) {
         if let Link::Connected { health, address, .. } = link {
             self.health = health.clone();
@@ -120,7 +128,7 @@ impl Mirror {
                 // The first one is shown as it comes; a later one when it is whole.
                 self.arriving = self.ready.then(BTreeMap::new);
                 if !self.ready {
-                    self.kinds.retain(|kind, _| kind == BUCKET);
+                    self.kinds.clear();
                 }
             }
             Line::Row(row) => match &mut self.arriving {
@@ -162,33 +170,13 @@ impl Mirror {
 
     fn replace(&mut self, mut arrived: BTreeMap<String, Vec<Row>>) {
         for (kind, rows) in &mut self.kinds {
-            if kind != BUCKET {
-                rows.replace(arrived.remove(kind).unwrap_or_default());
-            }
+            rows.replace(arrived.remove(kind).unwrap_or_default());
         }
         for (kind, rows) in arrived {
             self.kinds.entry(kind).or_default().replace(rows);
         }
         if let Some(endpoints) = self.kinds.get(kind::ENDPOINT) {
             self.live.retain(|name| endpoints.get(name).is_some());
-        }
-    }
-
-    /// Buckets come as a whole; only what differs counts as changed.
-    fn buckets(&mut self, buckets: &[Row]) {
-        let known = self.kinds.entry(BUCKET.into()).or_default();
-        let gone: Vec<String> = known
-            .iter()
-            .filter(|(_, row)| !buckets.iter().any(|bucket| bucket.name == row.name))
-            .map(|(_, row)| row.name.clone())
-            .collect();
-        for name in gone {
-            known.remove(&name);
-        }
-        for bucket in buckets {
-            if known.get(&bucket.name).is_none_or(|row| **row != *bucket) {
-                known.put(bucket.clone());
-            }
         }
     }
 }

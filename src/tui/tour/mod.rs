@@ -20,6 +20,10 @@ impl Tour {
         Self { demo }
     }
 
+    pub fn demo(&self) -> Option<&str> {
+        self.demo.as_deref()
+    }
+
     pub fn height(&self, _window: Rect) -> u16 {
         0
     }

@@ -408,7 +408,7 @@ impl View for Cockpit {
     }
 
     fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
-        vec![Want::Endpoint(self.name.clone())]
+        vec![Want::Endpoint(self.name.clone()), Want::CostLines]
     }
 
     fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {

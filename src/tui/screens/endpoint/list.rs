@@ -165,7 +165,7 @@ impl View for List {
     }
 
     fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
-        vec![Want::Traffic]
+        vec![Want::Traffic, Want::CostLines]
     }
 
     fn act(&mut self, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {

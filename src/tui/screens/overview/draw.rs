@@ -8,7 +8,6 @@ use crate::tui::view::Scene;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use serde_json::Value;
 
 const TITLES: [&str; COLUMNS] = ["DATA", "JOBS", "PACKAGES", "MODELS", "ENDPOINTS"];
 /// Columns of the terminal for the arrows between two columns of nodes.
@@ -135,7 +134,7 @@ fn about(node: &Node, scene: &Scene<'_>) -> String {
             None => String::new(),
         },
         ENDPOINTS => {
-            let rate = scene.mirror.live.endpoint_rate(&row.name);
+            let rate = endpoint_rate(scene, &row.name);
             let rate = rate.map(|rate| format!(" {}", crate::tui::format::rate(rate)));
             format!("{}{}", row.status, rate.unwrap_or_default())
         }
@@ -153,7 +152,7 @@ fn draw_variant(
 ) {
     let theme = scene.theme;
     let room = usize::from(line.width);
-    let rate = scene.mirror.live.variant_rate(&node.row.name, &variant.name);
+    let rate = variant_rate(scene, &node.row.name, &variant.name);
     let name = fit(&clean(&variant.name), 10.min(room)).into_owned();
     let x = line.x + 2;
     buffer.set_stringn(x, line.y, &name, room.saturating_sub(2), theme.series(at));
@@ -214,7 +213,7 @@ fn arrows(
         }
         buffer.set_stringn(x, y as u16, "▶", 1, scene.theme.dim);
         let flowing = variant.and_then(|at| to.variants.get(at)).is_some_and(|variant| {
-            scene.mirror.live.variant_rate(&to.row.name, &variant.name).is_some_and(|rate| rate > 0.0)
+            variant_rate(scene, &to.row.name, &variant.name).is_some_and(|rate| rate > 0.0)
         });
         if flowing {
             // Two beads that move towards the endpoint.
@@ -325,7 +324,15 @@ const fn symbol(directions: u8) -> &'static str {
     }
 }
 
-/// The containers' images without registry and tag.
-pub(super) fn count(value: Option<&Value>) -> usize {
-    value.and_then(Value::as_array).map_or(0, Vec::len)
+/// Requests a second, where there are any.
+fn endpoint_rate(scene: &Scene<'_>, endpoint: &str) -> Option<f64> {
+    let rates = scene.mirror.live.rates(endpoint, scene.now)?;
+    (rates.requests > 0.0).then_some(rates.requests)
+}
+
+fn variant_rate(scene: &Scene<'_>, endpoint: &str, variant: &str) -> Option<f64> {
+    let beats = scene.mirror.live.traffic.variants(endpoint);
+    let beat = beats.iter().find(|beat| beat.variant == variant)?;
+    let rate = beat.pace.rates(scene.now as f64 / 1000.0).requests;
+    (rate > 0.0).then_some(rate)
 }
