@@ -155,7 +155,7 @@ pub struct Load {
     pub running: bool,
     pub requests: u64,
     pub errors: u64,
-    /// By variant: predictions that were right, and how many could be checked.
+    /// By variant: rows that it was right about, and how many different ones were checked.
     pub correct: Vec<(String, u64, u64)>,
     pub last_error: Option<String>,
 }

@@ -277,6 +277,9 @@ impl State {
                 Effect::Run { ticket, words } => (*ticket, words.join(" "), Some(words.clone())),
                 Effect::Call { ticket, operation, .. } => (*ticket, operation.clone(), None),
                 Effect::Post { ticket, path } => (*ticket, path.clone(), None),
+                Effect::Invoke { ticket, endpoint, .. } => {
+                    (*ticket, format!("InvokeEndpoint {endpoint}"), None)
+                }
                 _ => continue,
             };
             let (since, what) = (self.now, String::new());

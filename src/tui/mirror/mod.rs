@@ -1,9 +1,13 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+mod bill;
+pub mod live;
 mod note;
 mod rows;
 
+pub use bill::{Account, Bill};
+pub use live::Live;
 pub use note::{Note, Notes};
 pub use rows::{Changes, Rows};
 
@@ -33,8 +37,12 @@ pub struct Mirror {
     pub notes: Notes,
     /// What `/_sagebrush/cost` said last.
     pub cost: Value,
+    /// The same by name.
+    pub bill: Bill,
     /// What `/_sagebrush/engine` said last.
     pub engine: Value,
+    /// What moves: rates, latencies, instances.
+    pub live: Live,
     /// Traffic that the workbench itself sends, by endpoint.
     pub loads: BTreeMap<String, Load>,
     /// What could not be kept, by what it was.
@@ -67,11 +75,11 @@ impl Mirror {
         match msg {
             Msg::Link(link) => self.link(link),
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
-            Msg::Cost(cost) => self.bill(cost),
+            Msg::Traffic(line) => self.live.traffic(line),
+            Msg::Endpoint { name, line } => self.live.endpoint(name, line),
+            Msg::Cost(cost) => self.cost(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
-            Msg::Load(load) => {
-                self.loads.insert(load.endpoint.to_lowercase(), load.clone());
-            }
+            Msg::Load(load) => self.load(load),
             Msg::Dropped { what, count } => *self.dropped.entry(what.clone()).or_default() += count,
             Msg::Logs(logs) if logs.missed > 0 => {
                 *self.dropped.entry("log batches".into()).or_default() += logs.missed;
@@ -80,8 +88,21 @@ impl Mirror {
         }
     }
 
+    /// What has ended keeps its figures: they are what was sent for.
+    fn load(&mut self, load: &Load) {
+        let known = self.loads.entry(load.endpoint.to_lowercase()).or_default();
+        if load.running || load.requests > 0 {
+            known.clone_from(load);
+        } else {
+            known.endpoint.clone_from(&load.endpoint);
+            known.running = false;
+            known.last_error.clone_from(&load.last_error);
+        }
+    }
+
     /// Totals come without the lists, which stay as they were.
-    fn bill(&mut self, cost: &Value) {
+    fn cost(&mut self, cost: &Value) {
+        self.bill.read(cost);
         let before = std::mem::replace(&mut self.cost, cost.clone());
         for list in ["TrainingJobs", "Endpoints"] {
             if self.cost.get(list).is_none()
@@ -134,6 +155,9 @@ impl Mirror {
                 {
                     self.notes.deletion(*at, kind, name);
                 }
+                if kind == kind::ENDPOINT {
+                    self.live.forget(name);
+                }
             }
             Line::Resync(why) => self.notes.resync(why),
             Line::Heartbeat => {}
@@ -150,6 +174,9 @@ impl Mirror {
         }
         for (kind, rows) in arrived {
             self.kinds.entry(kind).or_default().replace(rows);
+        }
+        if let Some(endpoints) = self.kinds.get(kind::ENDPOINT) {
+            self.live.retain(|name| endpoints.get(name).is_some());
         }
     }
 }

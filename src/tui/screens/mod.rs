@@ -35,6 +35,14 @@ pub static SCREENS: &[Screen] = &[
         open: |_| Box::new(endpoint::List::default()),
     },
     Screen {
+        name: "endpoint",
+        parent: "Endpoints",
+        about: "One endpoint: steer its traffic while seeing what it does",
+        keys: &[],
+        bindings: endpoint::KEYS,
+        open: |name| Box::new(endpoint::Cockpit::new(name.unwrap_or_default())),
+    },
+    Screen {
         name: "models",
         parent: "Models",
         about: "Models: containers and their data",
