@@ -7,6 +7,7 @@
 mod attach;
 mod call;
 mod invocation;
+mod live;
 mod object;
 mod transport;
 mod watch;

@@ -17,6 +17,8 @@ pub struct Lines {
     client: Client,
     body: Incoming,
     buffer: BytesMut,
+    /// So much of the buffer is known to hold no end of a line.
+    searched: usize,
 }
 
 /// Changes of the region as they are committed.
@@ -48,7 +50,7 @@ impl Client {
     pub async fn lines(&self, path: &str) -> Result<Lines, CallError> {
         let (parts, body) = self.send(outgoing(Method::GET, path)).await?.into_parts();
         if parts.status.is_success() {
-            return Ok(Lines { client: self.clone(), body, buffer: BytesMut::new() });
+            return Ok(Lines { client: self.clone(), body, buffer: BytesMut::new(), searched: 0 });
         }
         let body =
             body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -84,8 +86,10 @@ impl Lines {
     /// The next line, or `None` when the region has ended the stream.
     pub async fn next(&mut self) -> Result<Option<Value>, CallError> {
         loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let line = self.buffer.split_to(end);
+            let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+            if let Some(end) = unsearched.iter().position(|byte| *byte == b'\n') {
+                let line = self.buffer.split_to(self.searched + end);
+                self.searched = 0;
                 self.buffer.advance(1);
                 if line.is_empty() {
                     continue;
@@ -94,6 +98,7 @@ impl Lines {
                     .map_err(|error| CallError::Protocol(error.to_string()))?;
                 return Ok(Some(value));
             }
+            self.searched = self.buffer.len();
             if self.buffer.len() > LONGEST_LINE {
                 return Err(CallError::Protocol("a line of the stream does not end".into()));
             }

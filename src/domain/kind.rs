@@ -9,5 +9,7 @@ pub const ENDPOINT_CONFIG: &str = "endpoint-config";
 pub const ENDPOINT: &str = "endpoint";
 pub const TRAINING_JOB: &str = "training-job";
 pub const ROLE: &str = "role";
+/// S3's: rows for those who follow the region; the store keeps buckets in a table of their own.
+pub const BUCKET: &str = "bucket";
 /// Not AWS's: what deleted resources have cost.
 pub const LEDGER: &str = "sagebrush-ledger";

@@ -86,6 +86,10 @@ pub trait Container: Send + Sync + 'static {
     fn exit(&self) -> watch::Receiver<Option<Exit>>;
     /// SIGTERM, then SIGKILL after `grace`; returns when it is gone.
     async fn stop(&self, grace: Duration);
+    /// SIGKILL at once, as a crash would end it; [`Container::exit`] tells when it is gone.
+    fn kill(&self);
+    /// The process that leads it, while it runs, where the engine knows one.
+    fn pid(&self) -> Option<u32>;
     /// CPU seconds used so far and resident bytes now, when they can be read.
     fn usage(&self) -> Option<Usage>;
 }
@@ -100,6 +104,10 @@ pub struct Usage {
 pub trait Engine: Send + Sync + 'static {
     /// `process`, `sandbox` or `docker`.
     fn name(&self) -> &'static str;
+    /// Which of an instance's limits the containers really have, in one plain sentence.
+    fn limits_in_force(&self) -> &'static str {
+        "limits: none; latency is not imitated"
+    }
     async fn start(&self, spec: ContainerSpec) -> Result<Arc<dyn Container>, EngineError>;
 }
 

@@ -237,6 +237,14 @@ impl Container for Process {
         }
     }
 
+    fn kill(&self) {
+        self.leader.kill_group();
+    }
+
+    fn pid(&self) -> Option<u32> {
+        u32::try_from(self.leader.pid()?.as_raw_nonzero().get()).ok()
+    }
+
     fn usage(&self) -> Option<Usage> {
         usage(self.leader.pid()?)
     }

@@ -11,6 +11,7 @@
 //! other. Timestamps are epoch milliseconds. A client that reads too slowly misses batches and is
 //! told how many; they lie in the group, where FilterLogEvents finds them.
 
+use super::gauges::Gauges;
 use super::internal::{Query, Tap, line};
 use crate::api::error::AwsError;
 use crate::store::logs::{Batch, Filter};
@@ -102,6 +103,7 @@ impl Follower {
                     }
                 }
                 Err(RecvError::Lagged(missed)) => {
+                    Gauges::count(&self.tap.gauges.batches_missed, missed);
                     return Some(line(&json!({ "missed": missed })));
                 }
                 Err(RecvError::Closed) => return None,

@@ -12,18 +12,25 @@
 //! | `POST reset` | empties the region, its containers too, then `{reset:true, revision}` |
 //! | `POST stop` | `{stopping:true, pid}`; the region then shuts down in order |
 //! | `GET coverage` | what each operation is worth, service by service |
-//! | `GET cost` | what jobs and endpoints would have cost at AWS's list prices |
+//! | `GET engine` | see [`super::engine`] |
+//! | `GET cost?lines=0` | what jobs and endpoints cost at AWS's list prices: see [`crate::region::bill`] |
 //! | `GET instances` | the instance types with sizes, list prices and their sources |
 //! | `GET watch?since=R&bodies=1` | see [`super::watch`] |
+//! | `GET live` | see [`super::pulse`] |
 //! | `GET endpoints/<name>/live` | see [`super::live`] |
+//! | `POST endpoints/<name>/instances/<id>/stop?how=stop` | see [`super::operate`] |
+//! | `GET training-jobs/<name>/metrics` | see [`super::training`] |
+//! | `GET training-jobs/<name>/live` | see [`super::training`] |
 //! | `GET logs?group=G&stream=S&prefix=P&filter=T&tail=N` | see [`super::follow`] |
 
+use super::gauges::Gauges;
 use super::limits::Limits;
-use super::{follow, live, payload, watch};
+use super::path::{Path, decoded};
+use super::{follow, live, payload, pulse, training, watch};
 use crate::api::error::AwsError;
 use crate::api::model::{self, SERVICES};
 use crate::domain::instance::{Price, Source};
-use crate::region::{Region, billing, dispatch};
+use crate::region::{Region, bill, dispatch};
 use crate::serving::{Body, BodyError};
 use bytes::Bytes;
 use futures::Stream;
@@ -31,7 +38,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -41,13 +47,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Answers `/_sagebrush/`.
 pub(super) struct Internal {
-    region: Arc<Region>,
+    pub(super) region: Arc<Region>,
     workspace: PathBuf,
-    started: Instant,
-    limits: Limits,
-    main: Handle,
+    pub(super) started: Instant,
+    pub(super) limits: Limits,
+    pub(super) main: Handle,
     /// Places of streams.
-    places: Arc<Semaphore>,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) gauges: Arc<Gauges>,
     /// Turns true once no further request is taken: streams end.
     closing: tokio::sync::watch::Receiver<bool>,
     stop: tokio::sync::watch::Sender<bool>,
@@ -59,6 +66,7 @@ pub(super) struct Tap {
     pub(super) limits: Limits,
     pub(super) main: Handle,
     pub(super) closing: tokio::sync::watch::Receiver<bool>,
+    pub(super) gauges: Arc<Gauges>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -67,12 +75,13 @@ impl Internal {
         region: Arc<Region>,
         workspace: PathBuf,
         limits: Limits,
+        gauges: Arc<Gauges>,
         closing: tokio::sync::watch::Receiver<bool>,
         stop: tokio::sync::watch::Sender<bool>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(limits.watchers));
         let (started, main) = (Instant::now(), Handle::current());
-        Self { region, workspace, started, limits, main, places, closing, stop }
+        Self { region, workspace, started, limits, main, places, gauges, closing, stop }
     }
 
     pub(super) async fn answer(
@@ -80,48 +89,65 @@ impl Internal {
         method: &Method,
         uri: &Uri,
     ) -> Result<Response<Body>, AwsError> {
-        let path = uri.path().trim_start_matches("/_sagebrush").trim_matches('/');
-        let (needed, known) = match path {
-            "reset" | "stop" => (Method::POST, true),
-            "health" | "coverage" | "cost" | "instances" | "watch" | "logs" => (Method::GET, true),
-            other => (Method::GET, live_endpoint(other).is_some()),
-        };
-        if !known {
+        let text = uri.path().trim_start_matches("/_sagebrush").trim_matches('/');
+        let Some(path) = Path::parse(text) else {
             return Err(AwsError::new(
                 404,
                 "ResourceNotFound",
-                format!("There is no /_sagebrush/{}.", path.escape_default()),
+                format!("There is no /_sagebrush/{}.", text.escape_default()),
             ));
-        }
-        if *method != needed && !(needed == Method::GET && *method == Method::HEAD) {
-            return Ok(wrong_method(path, &needed));
+        };
+        let needed = path.method();
+        let is_head = *method == Method::HEAD;
+        if *method != needed && !(needed == Method::GET && is_head) {
+            return Ok(wrong_method(text, &needed));
         }
         let query = Query(uri.query().unwrap_or_default());
+        if path.streams() {
+            if is_head {
+                return Ok(lines(futures::stream::empty()));
+            }
+            return self.follow(path, &query).await;
+        }
         match path {
-            "health" => self.health().map(|value| document(&value)),
-            "reset" => self.reset().await,
-            "stop" => {
+            Path::Reset => self.reset().await,
+            Path::Cost => self.cost(&query).await,
+            Path::Stop => {
                 self.stop.send_replace(true);
                 Ok(document(&json!({ "stopping": true, "pid": std::process::id() })))
             }
-            "coverage" => Ok(document(&coverage())),
-            "cost" => {
-                let bill = billing::report(&self.region).map_err(|fault| store_failed(&fault))?;
-                Ok(document(&bill))
-            }
-            "instances" => Ok(document(&self.instances())),
-            _ if *method == Method::HEAD => Ok(lines(futures::stream::empty())),
-            "watch" => Ok(lines(watch::stream(self.tap()?, &query)?)),
-            "logs" => Ok(lines(follow::stream(self.tap()?, &query)?)),
-            other => {
-                let name = live_endpoint(other).unwrap_or_default();
-                Ok(lines(live::stream(self.tap()?, name)?))
-            }
+            other => self.tell(other, &query).await.map(|value| document(&value)),
         }
+    }
+
+    /// The answers that are one document.
+    async fn tell(&self, path: Path, query: &Query<'_>) -> Result<Value, AwsError> {
+        match path {
+            Path::Health => self.health(),
+            Path::Coverage => Ok(coverage()),
+            Path::Engine => self.engine().await,
+            Path::StopInstance { endpoint, instance } => {
+                self.stop_instance(&endpoint, &instance, query).await
+            }
+            Path::TrainingMetrics(job) => self.metrics(&job).await,
+            _ => Ok(self.instances()),
+        }
+    }
+
+    /// The answers that go on.
+    async fn follow(&self, path: Path, query: &Query<'_>) -> Result<Response<Body>, AwsError> {
+        Ok(match path {
+            Path::Watch => lines(watch::stream(self.tap()?, query)?),
+            Path::Logs => lines(follow::stream(self.tap()?, query)?),
+            Path::EndpointLive(name) => lines(live::stream(self.tap()?, name).await?),
+            Path::TrainingLive(job) => lines(training::stream(self.tap()?, job).await?),
+            _ => lines(pulse::stream(self.tap()?)),
+        })
     }
 
     fn tap(&self) -> Result<Tap, AwsError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_full| {
+            Gauges::count(&self.gauges.streams_refused, 1);
             AwsError::new(
                 503,
                 "ServiceUnavailable",
@@ -136,15 +162,32 @@ impl Internal {
             limits: self.limits.clone(),
             main: self.main.clone(),
             closing: self.closing.clone(),
+            gauges: Arc::clone(&self.gauges),
             _place: place,
         })
+    }
+
+    /// Off the worker's thread: at first every row is read for it.
+    async fn cost(&self, query: &Query<'_>) -> Result<Response<Body>, AwsError> {
+        let region = Arc::clone(&self.region);
+        let lines = query.get("lines").is_none_or(|value| value != "0");
+        let bill = self.main.spawn_blocking(move || bill::report(&region, lines)).await;
+        match bill {
+            Ok(bill) => bill
+                .map(|bill| typed("application/json", payload::full(bill.into())))
+                .map_err(|fault| store_failed(&fault)),
+            Err(error) => {
+                let text = format!("Adding up the cost broke off: {error}");
+                Err(AwsError::new(500, "InternalFailure", text))
+            }
+        }
     }
 
     #[expect(
         clippy::redundant_closure_for_method_calls,
         reason = "the method itself is not general enough over the snapshot's lifetime"
     )]
-    fn revision(&self) -> Result<u64, AwsError> {
+    pub(super) fn revision(&self) -> Result<u64, AwsError> {
         self.region.store().read(|store| store.revision()).map_err(|fault| store_failed(&fault))
     }
 
@@ -224,16 +267,6 @@ fn coverage() -> Value {
         (service.name.to_owned(), Value::Object(operations.collect()))
     });
     json!({ "services": Value::Object(services.collect()) })
-}
-
-/// The name in `endpoints/<name>/live`.
-fn live_endpoint(path: &str) -> Option<String> {
-    let name = path.strip_prefix("endpoints/")?.strip_suffix("/live")?;
-    (!name.is_empty() && !name.contains('/')).then(|| decoded(name))
-}
-
-fn decoded(text: &str) -> String {
-    percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
 /// A query string's parameters.

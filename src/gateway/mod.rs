@@ -10,20 +10,27 @@
 mod connection;
 mod credentials;
 mod door;
+mod engine;
+mod fleet;
 mod follow;
 mod framing;
+mod gauges;
 mod internal;
 mod limits;
 mod live;
 mod object;
+mod operate;
+mod path;
 mod payload;
 mod peer;
+mod pulse;
 mod refusal;
 mod route;
 mod runtime;
 pub mod s3;
 mod server;
 mod socket;
+mod training;
 mod watch;
 
 pub use credentials::{Credentials, CredentialsError};
@@ -116,8 +123,14 @@ impl Gateway {
         });
         let (stop, stop_requested) = watch_channel::channel(false);
         let workers = Workers::prepare();
-        let internal =
-            Internal::new(Arc::clone(&region), workspace, limits.clone(), workers.closing(), stop);
+        let internal = Internal::new(
+            Arc::clone(&region),
+            workspace,
+            limits.clone(),
+            workers.gauges(),
+            workers.closing(),
+            stop,
+        );
         let router = Router {
             door: Door::new(credentials, address.port()),
             objects: Objects::new(s3::service(region.store(), region.place())),

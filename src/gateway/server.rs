@@ -5,6 +5,7 @@
 //! one socket and no SO_REUSEPORT: two workspaces must never share a port unawares.
 
 use super::connection::{self, Handler};
+use super::gauges::Gauges;
 use super::limits::Limits;
 use super::{PortChoice, StartError, refusal};
 use std::io;
@@ -88,6 +89,7 @@ pub(super) struct Workers {
     /// What connections look at: true once no further request is taken.
     closing: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
+    gauges: Arc<Gauges>,
     /// Each worker says how many connections it had to cut.
     report: mpsc::UnboundedSender<usize>,
     ended: mpsc::UnboundedReceiver<usize>,
@@ -97,7 +99,7 @@ struct Shared<H> {
     handler: Arc<H>,
     limits: Limits,
     capacity: usize,
-    open: AtomicUsize,
+    gauges: Arc<Gauges>,
     turned_away: AtomicUsize,
 }
 
@@ -106,7 +108,8 @@ impl Workers {
     pub(super) fn prepare() -> Self {
         let (report, ended) = mpsc::unbounded_channel();
         let (stop, closing) = (watch::Sender::new(Stop::Serve), watch::Sender::new(false));
-        Self { stop, closing, threads: Vec::new(), report, ended }
+        let gauges = Arc::default();
+        Self { stop, closing, threads: Vec::new(), gauges, report, ended }
     }
 
     pub(super) fn start<H: Handler>(
@@ -121,11 +124,12 @@ impl Workers {
                 .connections
                 .min(usize::try_from(files - RESERVED_FILES.min(files / 2)).unwrap_or(1))
         });
+        self.gauges.capacity.store(capacity, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             handler,
             limits,
             capacity,
-            open: AtomicUsize::new(0),
+            gauges: Arc::clone(&self.gauges),
             turned_away: AtomicUsize::new(0),
         });
         let mut listener = Some(listener);
@@ -164,6 +168,10 @@ impl Workers {
             let _ = thread.join();
         }
         cut
+    }
+
+    pub(super) fn gauges(&self) -> Arc<Gauges> {
+        Arc::clone(&self.gauges)
     }
 
     /// Turns true once no further request is taken; endless answers end on it.
@@ -240,8 +248,10 @@ impl<H: Handler> Worker<H> {
 
     fn take(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
         let shared = Arc::clone(&self.shared);
-        if shared.open.fetch_add(1, Ordering::Relaxed) >= shared.capacity {
-            shared.open.fetch_sub(1, Ordering::Relaxed);
+        let open = &shared.gauges.open;
+        if open.fetch_add(1, Ordering::Relaxed) >= shared.capacity {
+            open.fetch_sub(1, Ordering::Relaxed);
+            Gauges::count(&shared.gauges.turned_away, 1);
             if shared.turned_away.fetch_add(1, Ordering::Relaxed) < TURNED_AWAY {
                 connections.spawn(async move {
                     let _counted = Counted(&shared.turned_away);
@@ -254,7 +264,7 @@ impl<H: Handler> Worker<H> {
         }
         let closing = self.closing.clone();
         connections.spawn(async move {
-            let _counted = Counted(&shared.open);
+            let _counted = Counted(&shared.gauges.open);
             let handler = Arc::clone(&shared.handler);
             connection::serve(stream, handler, &shared.limits, closing).await;
         });

@@ -24,6 +24,7 @@
 //! The pages of a snapshot are read one after the other; what changes meanwhile comes again as a
 //! delta, because deltas begin at the revision at which the first page was read.
 
+use super::gauges::Gauges;
 use super::internal::{Query, Tap, line};
 use crate::api::error::AwsError;
 use crate::domain::arn::Place;
@@ -124,7 +125,12 @@ impl Watcher {
         let (place, bodies) = (self.tap.region.place().clone(), self.bodies);
         let read = self.tap.main.spawn_blocking(move || page(&store, step, &place, bodies)).await;
         match read {
-            Ok(Ok(outcome)) => outcome,
+            Ok(Ok((chunk, step))) => {
+                if matches!(step, Step::Begin) {
+                    Gauges::count(&self.tap.gauges.resyncs, 1);
+                }
+                (chunk, step)
+            }
             Ok(Err(fault)) => (line(&json!({ "error": fault.to_string() })), Step::End),
             Err(_shut_down) => (Bytes::new(), Step::End),
         }

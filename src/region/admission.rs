@@ -44,6 +44,28 @@ impl Resources {
     }
 }
 
+/// The queue at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Turns {
+    pub capacity: Resources,
+    /// By jobs that run, as they asked for it.
+    pub taken: Resources,
+    pub running: usize,
+    pub waiting: usize,
+}
+
+/// What this machine has.
+pub fn machine() -> Resources {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Resources::new(cores as f64, memory_mib().unwrap_or(4096))
+}
+
+fn memory_mib() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
+}
+
 /// The queue before the machine. Pure: it says who may start, the caller starts them.
 #[derive(Debug)]
 pub struct Admission {
@@ -77,6 +99,16 @@ impl Admission {
 
     pub fn is_running(&self, id: &str) -> bool {
         self.running.contains_key(id)
+    }
+
+    /// What is taken and who waits.
+    pub fn turns(&self) -> Turns {
+        Turns {
+            capacity: self.capacity,
+            taken: self.used(),
+            running: self.running.len(),
+            waiting: self.waiting.len(),
+        }
     }
 
     fn used(&self) -> Resources {

@@ -1,24 +1,23 @@
-//! What all of this would cost at AWS: billable time and list prices, job by job and endpoint by
-//! endpoint.
+//! What all of this would cost at AWS: time on instances, job by job and endpoint by endpoint.
+//! [`super::bill`] puts list prices to it.
 //!
 //! Prices are the catalog's on-demand list prices for us-east-1, each with its source and date. What
 //! has no known price is left out of a total, and the total says how much that is. Time is the time
 //! that containers really ran here; it is not AWS's time for the same work.
 
 use super::work::Life;
-use super::{Region, View, training_job, work};
+use super::{View, training_job};
 use crate::domain::instance::{InstanceType, Price};
 use crate::domain::kind;
-use crate::domain::money::Total;
 use crate::domain::time::Timestamp;
-use crate::store::{Change, Query, Row, StoreError};
+use crate::store::{Change, Row, StoreError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The one row that keeps the time of what was deleted.
-const DELETED: &str = "deleted";
+pub(super) const DELETED: &str = "deleted";
 
 /// How long instances of each type ran. Open spans are settled now and then, so that a crash costs
 /// no more than the time since.
@@ -33,6 +32,20 @@ pub struct Ledger {
 }
 
 impl Ledger {
+    /// Of what has run so long, and runs on.
+    pub fn of(
+        settled: BTreeMap<String, u64>,
+        running: BTreeMap<String, u32>,
+        since: Option<Timestamp>,
+    ) -> Self {
+        Self { settled, running, since }
+    }
+
+    /// What runs now, by instance type.
+    pub fn running(&self) -> &BTreeMap<String, u32> {
+        &self.running
+    }
+
     /// From `now` on exactly these instances run.
     pub fn run(&mut self, running: BTreeMap<String, u32>, now: Timestamp) {
         self.settle(now);
@@ -74,20 +87,20 @@ fn millis(span: Duration) -> u64 {
 }
 
 #[derive(Clone, Copy)]
-enum Use {
+pub(super) enum Use {
     Training,
     Hosting,
 }
 
 impl Use {
-    fn price(self, instance_type: &InstanceType) -> Option<&Price> {
+    pub fn price(self, instance_type: &InstanceType) -> Option<&Price> {
         match self {
             Self::Training => instance_type.training.as_ref(),
             Self::Hosting => instance_type.hosting.as_ref(),
         }
     }
 
-    const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Training => "training",
             Self::Hosting => "hosting",
@@ -95,91 +108,8 @@ impl Use {
     }
 }
 
-/// One priced line of a bill.
-fn line(region: &Region, used: Use, instance_type: &str, span: Duration, sum: &mut Total) -> Value {
-    let price = region.instances().get(instance_type).and_then(|known| used.price(known));
-    let cost = price.map(|price| price.cost(span, 1));
-    sum.add(cost);
-    let mut line = json!({
-        "InstanceType": instance_type,
-        "InstanceSeconds": span.as_secs_f64(),
-        "CostInUSD": cost,
-    });
-    if let Some(price) = price {
-        line["Price"] = json!({
-            "PerHourInUSD": price.per_hour, "Source": price.source.what, "Date": price.source.date,
-        });
-    }
-    line
-}
-
-/// The bill: what `/_sagebrush/cost` answers.
-pub fn report(region: &Region) -> Result<Value, StoreError> {
-    let (now, life) = (region.now(), work::life(region));
-    let (jobs, endpoints, deleted) = region.store().read(|snapshot| {
-        let all = |kind: &str| {
-            let mut query = Query { kind: kind.into(), limit: 1000, ..Query::default() };
-            let mut rows = Vec::new();
-            loop {
-                let page = snapshot.list(&query)?;
-                rows.extend(page.rows);
-                match page.next {
-                    Some(next) => query.after = Some(next),
-                    None => return Ok::<_, StoreError>(rows),
-                }
-            }
-        };
-        Ok::<_, StoreError>((
-            all(kind::TRAINING_JOB)?,
-            all(kind::ENDPOINT)?,
-            snapshot.get(kind::LEDGER, DELETED)?,
-        ))
-    })?;
-    let mut sum = Total::default();
-    let bill = |row: &Row, used: Use, spans: BTreeMap<String, Duration>, sum: &mut Total| {
-        let mut own = Total::default();
-        let lines: Vec<Value> = spans
-            .iter()
-            .map(|(instance_type, span)| line(region, used, instance_type, *span, &mut own))
-            .collect();
-        sum.known += own.known;
-        sum.unpriced += own.unpriced;
-        json!({"Name": row.name, "Status": row.status, "Lines": lines, "Total": own})
-    };
-    let jobs: Vec<Value> = jobs
-        .iter()
-        .map(|row| bill(row, Use::Training, training_job::instance_time(row, now), &mut sum))
-        .collect();
-    let endpoints: Vec<Value> = endpoints
-        .iter()
-        .map(|row| {
-            bill(row, Use::Hosting, super::endpoint::instance_time(row, life, now), &mut sum)
-        })
-        .collect();
-    let deleted: Vec<Value> = [Use::Training, Use::Hosting]
-        .into_iter()
-        .flat_map(|used| {
-            let spans = deleted.as_ref().map(|row| of_deleted(row, used)).unwrap_or_default();
-            spans.into_iter().map(move |(instance_type, span)| (used, instance_type, span))
-        })
-        .map(|(used, instance_type, span)| {
-            let mut line = line(region, used, &instance_type, span, &mut sum);
-            line["Use"] = used.name().into();
-            line
-        })
-        .collect();
-    Ok(json!({
-        "Basis": "time that containers ran on this machine, at AWS's on-demand list prices for us-east-1",
-        "TrainingJobs": jobs,
-        "Endpoints": endpoints,
-        "Deleted": deleted,
-        "Total": sum,
-        "Unknown": "lines without CostInUSD have no published price here and are in no total",
-        "Pace": region.pace(),
-    }))
-}
-
-fn of_deleted(row: &Row, used: Use) -> BTreeMap<String, Duration> {
+/// What has been kept of deleted rows.
+pub(super) fn of_deleted(row: &Row, used: Use) -> BTreeMap<String, Duration> {
     let spans = row.body.part(used.name()).and_then(Value::as_object);
     spans
         .into_iter()

@@ -16,6 +16,8 @@ pub struct LogSink {
     stream: Option<LogWriter>,
     tap: Option<Tap>,
     lost: AtomicU64,
+    /// Of the whole region.
+    all_lost: Arc<AtomicU64>,
 }
 
 impl LogSink {
@@ -29,7 +31,13 @@ impl LogSink {
         let stream = opened
             .inspect_err(|fault| tracing::error!(%fault, group, stream, "no log for a container"))
             .ok();
-        Self { clock: Arc::clone(region.clock()), stream, tap: None, lost: AtomicU64::new(0) }
+        Self {
+            clock: Arc::clone(region.clock()),
+            stream,
+            tap: None,
+            lost: AtomicU64::new(0),
+            all_lost: Arc::clone(&region.lost_lines),
+        }
     }
 
     /// Shows every line to `tap` too.
@@ -48,6 +56,7 @@ impl Output for LogSink {
         }
         let Some(stream) = &self.stream else { return };
         if let Err(fault) = stream.append(&[LogEvent { timestamp, message: line.to_owned() }]) {
+            self.all_lost.fetch_add(1, Ordering::Relaxed);
             // Once is enough to say: a full disk fails every line.
             if self.lost.fetch_add(1, Ordering::Relaxed) == 0 {
                 tracing::error!(%fault, "a container's lines are being lost");

@@ -6,7 +6,9 @@
 //! Describe gives back all that was sent without a line of code per member.
 
 mod admission;
+pub mod bill;
 pub mod billing;
+mod buckets;
 pub mod dispatch;
 pub mod endpoint;
 pub mod endpoint_config;
@@ -31,6 +33,7 @@ pub mod training_job;
 mod view;
 mod work;
 
+pub use admission::{Resources, Turns};
 pub use dispatch::{Answer, Behaviour, Call, Caller, Route};
 pub use error::Refusal;
 pub use open::{OpenError, RegionOptions};
@@ -43,9 +46,11 @@ use crate::domain::time::{Clock, Timestamp};
 use crate::engine::Engine;
 use crate::serving::Plane;
 use crate::store::Store;
+use admission::Admission;
 use serde_json::Value;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tasks::Tasks;
 use tokio::sync::watch;
 
@@ -54,6 +59,12 @@ pub struct Region {
     options: RegionOptions,
     store: Store,
     plane: Arc<Plane>,
+    boards: Arc<endpoint::Boards>,
+    /// Whose turn it is to train.
+    admission: Mutex<Admission>,
+    lost_lines: Arc<AtomicU64>,
+    book: Mutex<bill::Book>,
+    monitors: training_job::Monitors,
     sessions: sts::Sessions,
     tasks: Tasks,
 }
@@ -78,6 +89,35 @@ impl Region {
     /// The published endpoints, which invocations read.
     pub fn plane(&self) -> &Arc<Plane> {
         &self.plane
+    }
+
+    /// What the endpoints' tasks show of themselves.
+    pub fn boards(&self) -> &Arc<endpoint::Boards> {
+        &self.boards
+    }
+
+    /// What is seen of training jobs while they run.
+    pub fn monitors(&self) -> &training_job::Monitors {
+        &self.monitors
+    }
+
+    fn admission(&self) -> &Mutex<Admission> {
+        &self.admission
+    }
+
+    /// The training jobs that run and those that wait for the machine.
+    pub fn turns(&self) -> Turns {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner).turns()
+    }
+
+    /// The CPUs and the memory of the machine that stands in for instances.
+    pub fn machine(&self) -> Resources {
+        admission::machine()
+    }
+
+    /// Lines of containers that could not be written to their logs.
+    pub fn lost_lines(&self) -> u64 {
+        self.lost_lines.load(Ordering::Relaxed)
     }
 
     pub fn place(&self) -> &Place {

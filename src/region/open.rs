@@ -1,6 +1,7 @@
 //! From a workspace's folder to a running region, back to an empty one, and to the end.
 
-use super::{Region, endpoint, iam, sts::Sessions, tasks::Tasks, training_job, work};
+use super::admission::{self, Admission};
+use super::{Region, buckets, endpoint, iam, sts::Sessions, tasks::Tasks, training_job, work};
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::Clock;
@@ -8,7 +9,7 @@ use crate::engine::Engine;
 use crate::serving::Plane;
 use crate::store::{self, Durability, Store};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// What a region is opened with.
 pub struct RegionOptions {
@@ -48,6 +49,11 @@ impl Region {
             options,
             store,
             plane,
+            boards: Arc::default(),
+            admission: Mutex::new(Admission::new(admission::machine())),
+            lost_lines: Arc::default(),
+            book: Mutex::default(),
+            monitors: training_job::Monitors::default(),
             sessions: Sessions::default(),
             tasks: Tasks::new(),
         });
@@ -63,6 +69,7 @@ impl Region {
         self.sessions.load(&self.store, self.now())?;
         work::begin(self)?;
         self.spawn(work::beat(Arc::clone(self)));
+        self.spawn(buckets::beat(Arc::clone(self)));
         self.spawn(training_job::reconcile(Arc::clone(self)));
         self.spawn(endpoint::reconcile(Arc::clone(self)));
         Ok(())

@@ -76,6 +76,14 @@ impl Container for Fake {
         let _ = self.exit().wait_for(Option::is_some).await;
     }
 
+    fn kill(&self) {
+        self.end(None, Some(9), &[]);
+    }
+
+    fn pid(&self) -> Option<u32> {
+        None
+    }
+
     fn usage(&self) -> Option<Usage> {
         None
     }

@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::time::Sleep;
@@ -24,7 +24,13 @@ pub(super) struct Upload {
     too_large: AtomicBool,
     /// The caller, not the container, is what the body waits for.
     starved: AtomicBool,
+    /// The body, when it came in one piece that is not too large to keep.
+    piece: OnceLock<Bytes>,
+    pieces: AtomicU64,
 }
+
+/// The largest body that is kept until the answer comes, to be sent once more if it has to be.
+const KEPT_BYTES: usize = 1024 * 1024;
 
 impl Upload {
     pub fn new() -> Self {
@@ -33,6 +39,8 @@ impl Upload {
             done_after: AtomicU64::new(0),
             too_large: AtomicBool::new(false),
             starved: AtomicBool::new(false),
+            piece: OnceLock::new(),
+            pieces: AtomicU64::new(0),
         }
     }
 
@@ -50,6 +58,23 @@ impl Upload {
         match self.done_after.load(Ordering::Acquire) {
             0 if self.starved.load(Ordering::Acquire) => Instant::now() + patience,
             done => self.began + Duration::from_micros(done) + patience,
+        }
+    }
+
+    /// The whole body once more, if it is still at hand.
+    pub fn whole(&self) -> Option<Body> {
+        let piece = match self.pieces.load(Ordering::Acquire) {
+            _ if !self.is_done() => return None,
+            0 => Bytes::new(),
+            1 => self.piece.get()?.clone(),
+            _ => return None,
+        };
+        Some(http_body_util::Full::new(piece).map_err(|never| match never {}).boxed_unsync())
+    }
+
+    fn keep(&self, piece: &Bytes) {
+        if self.pieces.fetch_add(1, Ordering::AcqRel) == 0 && piece.len() <= KEPT_BYTES {
+            let _ = self.piece.set(piece.clone());
         }
     }
 
@@ -98,6 +123,7 @@ impl http_body::Body for Request {
                 self.upload.too_large.store(true, Ordering::Release);
                 return Poll::Ready(Some(Err("the request is too large".into())));
             }
+            self.upload.keep(data);
         }
         if frame.is_none() || self.body.is_end_stream() {
             self.upload.finish();

@@ -72,7 +72,8 @@ pub async fn forward(plane: &Plane, invocation: Invocation) -> Result<Response<B
     if headers.contains_key(COMPONENT) {
         return Err(fault::no_components(&name));
     }
-    let upload = Arc::new(Upload::new());
+    let mut upload = Arc::new(Upload::new());
+    let mut again = false;
     let mut request = outgoing(&headers, response_stream, Request::new(body, Arc::clone(&upload)));
     let mut draw = None;
     loop {
@@ -94,6 +95,19 @@ pub async fn forward(plane: &Plane, invocation: Invocation) -> Result<Response<B
             Sent::Answered(answered) => return trip.finish(*answered, response_stream).await,
             // The table was replaced under us: start over with the new one, and the same draw.
             Sent::Retired(unsent) => request = *unsent,
+            // It left the table with our request; whoever is in the table now may have it, once.
+            Sent::Lost(lost) => {
+                match upload.whole().filter(|_| !again && lost.may_go_elsewhere()) {
+                    Some(body) => {
+                        lost.booking.cancel();
+                        again = true;
+                        upload = Arc::new(Upload::new());
+                        let body = Request::new(body, Arc::clone(&upload));
+                        request = outgoing(&headers, response_stream, body);
+                    }
+                    None => return Err(trip.lost(*lost)),
+                }
+            }
         }
     }
 }
@@ -129,6 +143,22 @@ enum Sent {
     Answered(Box<Answered>),
     /// The instance was taken out of service before anything was sent.
     Retired(Box<http::Request<Request>>),
+    Lost(Box<Lost>),
+}
+
+/// An exchange that broke before the container had answered.
+struct Lost {
+    error: hyper::Error,
+    instance: Arc<Instance>,
+    booking: Booking,
+}
+
+impl Lost {
+    /// Whether the request may be sent to another instance: the container was being taken out, so
+    /// that its end is the region's doing. One that dies in service is its endpoint's failure.
+    fn may_go_elsewhere(&self) -> bool {
+        self.instance.is_retired() && !self.error.is_user()
+    }
 }
 
 struct Answered {
@@ -145,6 +175,7 @@ enum Taken {
     Answered(Box<Answered>),
     /// Nothing was sent; another instance may have it.
     Refused(Box<http::Request<Request>>),
+    Lost(Box<Lost>),
 }
 
 impl Trip<'_> {
@@ -177,6 +208,7 @@ impl Trip<'_> {
             match self.hand_over(request, instance, booking).await? {
                 Taken::Answered(answered) => return Ok(Sent::Answered(answered)),
                 Taken::Refused(unsent) => request = *unsent,
+                Taken::Lost(lost) => return Ok(Sent::Lost(lost)),
             }
         }
         let overhead_micros = u64::try_from(self.received.elapsed().as_micros()).unwrap_or(0);
@@ -225,7 +257,9 @@ impl Trip<'_> {
                 }
                 None => {
                     booking.model = sent_at.elapsed();
-                    return Err(self.lost(&failed.into_error(), instance, booking));
+                    let instance = Arc::clone(instance);
+                    let lost = Lost { error: failed.into_error(), instance, booking };
+                    return Ok(Taken::Lost(Box::new(lost)));
                 }
             }
         }
@@ -250,7 +284,8 @@ impl Trip<'_> {
     }
 
     /// The exchange broke before the container had answered.
-    fn lost(&self, error: &hyper::Error, instance: &Instance, mut booking: Booking) -> AwsError {
+    fn lost(&self, lost: Lost) -> AwsError {
+        let Lost { error, instance, mut booking } = lost;
         if self.upload.is_too_large() {
             booking.cancel();
             return fault::too_large();
@@ -260,7 +295,7 @@ impl Trip<'_> {
             return fault::incomplete();
         }
         booking.settle(0);
-        fault::broke_off(&self.source(instance))
+        fault::broke_off(&self.source(&instance))
     }
 
     /// Turns the container's answer into the caller's.

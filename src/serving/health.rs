@@ -71,16 +71,17 @@ pub enum Startup {
 /// first answer that took longer than [`PING_TIMEOUT`] may have waited for the start or for a slow
 /// `/ping`; a second ping, with that limit, tells.
 ///
-/// `silent` is called once when the container has not been healthy for `notice`.
+/// `heard` is told of every ping and how long it took. `silent` is called once when the container has not been healthy for `notice`.
 pub async fn wait_until_healthy(
     address: &Address,
     mut exit: watch::Receiver<Option<Exit>>,
     deadline: Duration,
     notice: Duration,
+    heard: impl FnMut(&Ping, Duration) + Send,
     silent: impl FnOnce() + Send,
 ) -> Startup {
     let mut last = Ping::Silent;
-    let healthy = become_healthy(address, &mut last);
+    let healthy = become_healthy(address, &mut last, heard);
     let ended = async {
         let ended = exit.wait_for(Option::is_some).await.ok().and_then(|exit| exit.clone());
         match ended {
@@ -110,20 +111,28 @@ pub async fn wait_until_healthy(
     }
 }
 
-async fn become_healthy(address: &Address, last: &mut Ping) {
+async fn become_healthy(
+    address: &Address,
+    last: &mut Ping,
+    mut heard: impl FnMut(&Ping, Duration) + Send,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
         let asked = Instant::now();
         *last = Ping::Silent;
         let answer = ask(address).await;
-        let in_time = asked.elapsed() < PING_TIMEOUT;
+        let took = asked.elapsed();
+        let in_time = took < PING_TIMEOUT;
+        heard(&answer, took);
         *last = answer;
         if *last == Ping::Healthy {
             if in_time {
                 return;
             }
-            let limit = (Instant::now() + PING_TIMEOUT).into();
+            let asked = Instant::now();
+            let limit = (asked + PING_TIMEOUT).into();
             *last = timeout_at(limit, ask(address)).await.unwrap_or(Ping::Silent);
+            heard(last, asked.elapsed());
             if *last == Ping::Healthy {
                 return;
             }

@@ -11,6 +11,7 @@ pub mod health;
 pub mod pipeline;
 mod plane;
 mod pool;
+mod pulse;
 mod recorder;
 mod stream;
 mod table;
@@ -18,6 +19,7 @@ mod table;
 pub use fault::MAX_BODY_BYTES;
 pub use forward::{Invocation, forward};
 pub use plane::{Endpoint, Plane, Retired};
+pub use pulse::{EndpointPulse, Pulse, VariantPulse};
 pub use recorder::VariantStatistics;
 pub use table::{EndpointTable, InstanceTarget, Routing, VariantTable};
 

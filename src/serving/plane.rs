@@ -1,12 +1,13 @@
 //! The published tables and what outlives them: draws, recorders, requests in flight.
 
 use super::recorder::Recorders;
-use super::{EndpointTable, InstanceTarget, Routing, VariantStatistics};
+use super::{EndpointTable, InstanceTarget, Routing, VariantStatistics, VariantTable};
 use crate::domain::arn::Place;
 use crate::domain::pick::Weights;
 use crate::domain::seed::{Seed, unit};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
@@ -98,6 +99,11 @@ impl Plane {
         self.endpoint(name).map(|endpoint| endpoint.statistics())
     }
 
+    /// All endpoints as published now, in no order and without a copy of them.
+    pub(super) fn published(&self) -> Arc<HashMap<String, Arc<Endpoint>>> {
+        self.endpoints.load_full()
+    }
+
     /// Whether nothing is in flight on the endpoint. An endpoint that is not published is idle.
     pub fn is_idle(&self, name: &str) -> bool {
         self.endpoint(name)
@@ -120,10 +126,14 @@ pub struct Endpoint {
     /// In the table's order.
     pub(super) variants: Vec<Variant>,
     flow: Arc<Flow>,
+    /// Unique in the process: tells one publication from the next.
+    pub(super) number: u64,
 }
 
 /// What carries on from table to table of one endpoint.
 struct Flow {
+    /// Unique in the process.
+    id: u64,
     seed: Seed,
     /// Requests that were split by weight so far: the n-th request's variant depends on n alone.
     split: AtomicU64,
@@ -147,26 +157,23 @@ impl Endpoint {
             Some(instance) if instance.target == *target => Arc::clone(instance),
             _ => Arc::new(Instance::new(target.clone())),
         };
-        let recorders = |variant: &str| {
-            previous.and_then(|previous| previous.variant(variant)).map_or_else(
-                || Arc::new(Recorders::new()),
-                |index| {
-                    let known = previous.map(|previous| &previous.variants[index].recorders);
-                    known.map_or_else(|| Arc::new(Recorders::new()), Arc::clone)
-                },
-            )
-        };
+        // By name, also within one table: while a deployment runs, a variant stands in it twice.
+        let mut recorders: HashMap<&str, Arc<Recorders>> = HashMap::new();
+        for (table, variant) in previous.iter().flat_map(|previous| previous.with_tables()) {
+            recorders.insert(&table.name, Arc::clone(&variant.recorders));
+        }
         let variants = table
             .variants
             .iter()
             .map(|variant| Variant {
-                recorders: recorders(&variant.name),
+                recorders: Arc::clone(recorders.entry(&variant.name).or_default()),
                 instances: variant.instances.iter().map(instance).collect(),
             })
             .collect();
         let flow = previous.map_or_else(
             || {
                 Arc::new(Flow {
+                    id: unique(),
                     seed: seed.named(&table.name.to_lowercase()),
                     split: AtomicU64::new(0),
                     targeted: AtomicU64::new(0),
@@ -175,7 +182,7 @@ impl Endpoint {
             |previous| Arc::clone(&previous.flow),
         );
         let weights = Weights::new(table.variants.iter().map(|variant| variant.weight));
-        Self { table, weights, variants, flow }
+        Self { table, weights, variants, flow, number: unique() }
     }
 
     pub fn table(&self) -> &EndpointTable {
@@ -189,6 +196,25 @@ impl Endpoint {
 
     fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.variants.iter().flat_map(|variant| &variant.instances)
+    }
+
+    fn with_tables(&self) -> impl Iterator<Item = (&VariantTable, &Variant)> {
+        self.table.variants.iter().zip(&self.variants)
+    }
+
+    /// The same for all publications of one endpoint, until it is withdrawn.
+    pub(super) fn flow_id(&self) -> u64 {
+        self.flow.id
+    }
+
+    /// How many requests the endpoint has taken so far, answered or not.
+    pub(super) fn taken(&self) -> u64 {
+        self.flow.split.load(Ordering::SeqCst) + self.flow.targeted.load(Ordering::SeqCst)
+    }
+
+    /// Requests in flight by instance id.
+    pub fn loads(&self) -> HashMap<String, u64> {
+        self.instances().map(|each| (each.target.id.clone(), each.in_flight())).collect()
     }
 
     /// Takes the next draw of the split; [`Endpoint::split`] says where it leads.
@@ -225,19 +251,43 @@ impl Endpoint {
         }
     }
 
-    pub fn statistics(&self) -> Vec<VariantStatistics> {
-        self.variants
-            .iter()
-            .zip(&self.table.variants)
-            .enumerate()
-            .map(|(index, (variant, table))| VariantStatistics {
-                share: self.weights.share(index),
-                in_flight: variant.instances.iter().map(|instance| instance.in_flight()).sum(),
-                instances: variant.instances.len(),
-                ..variant.recorders.read(&table.name)
-            })
-            .collect()
+    /// Calls `tell` for each variant with its share, its requests in flight and its instances, in
+    /// the table's order. What stands in the table twice (the old fleet's and the new fleet's, while
+    /// a deployment runs) is told once, as the sum.
+    pub(super) fn each_variant(&self, mut tell: impl FnMut(&str, &Recorders, f64, u64, usize)) {
+        let mut told: HashMap<&str, usize> = HashMap::new();
+        let mut sums: Vec<(&str, &Recorders, f64, u64, usize)> = Vec::new();
+        for (index, (table, variant)) in self.with_tables().enumerate() {
+            let at = match told.entry(&table.name) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => {
+                    sums.push((&table.name, &variant.recorders, 0.0, 0, 0));
+                    *new.insert(sums.len() - 1)
+                }
+            };
+            let (_, _, share, in_flight, instances) = &mut sums[at];
+            *share += self.weights.share(index);
+            *in_flight += variant.instances.iter().map(|each| each.in_flight()).sum::<u64>();
+            *instances += variant.instances.len();
+        }
+        for (name, recorders, share, in_flight, instances) in sums {
+            tell(name, recorders, share, in_flight, instances);
+        }
     }
+
+    pub fn statistics(&self) -> Vec<VariantStatistics> {
+        let mut all = Vec::new();
+        self.each_variant(|name, recorders, share, in_flight, instances| {
+            all.push(VariantStatistics { share, in_flight, instances, ..recorders.read(name) });
+        });
+        all
+    }
+}
+
+/// A number that no other call of this process gets.
+fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// The live side of an [`InstanceTarget`].
@@ -252,9 +302,8 @@ pub(super) struct Instance {
 
 impl Instance {
     fn new(target: InstanceTarget) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
-            key: NEXT.fetch_add(1, Ordering::Relaxed),
+            key: unique(),
             target,
             in_flight: AtomicU64::new(0),
             retired: AtomicBool::new(false),
@@ -307,6 +356,12 @@ impl Retired {
     /// The ids of the retired containers.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.instances.iter().map(|instance| instance.target.id.as_str())
+    }
+
+    /// How many requests the instance of that id still has in flight.
+    pub fn in_flight(&self, id: &str) -> u64 {
+        let own = self.instances.iter().filter(|instance| instance.target.id == id);
+        own.map(|instance| instance.in_flight()).sum()
     }
 
     /// Returns when none of them has a request in flight any more; then they can be stopped.

@@ -57,11 +57,40 @@ pub struct VariantStatistics {
     pub overhead_latency: Histogram<u64>,
 }
 
-impl Recorders {
-    pub(super) fn new() -> Self {
+impl Default for Recorders {
+    fn default() -> Self {
         Self { workers: array::from_fn(|_| OnceLock::new()) }
     }
+}
 
+/// A variant's counters alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub invocations: u64,
+    pub abandoned: u64,
+    pub errors_4xx: u64,
+    pub errors_5xx: u64,
+}
+
+impl VariantStatistics {
+    /// Of a variant that nothing has been sent to.
+    pub fn none(variant: &str) -> Self {
+        Self {
+            variant: variant.to_owned(),
+            share: 0.0,
+            invocations: 0,
+            abandoned: 0,
+            errors_4xx: 0,
+            errors_5xx: 0,
+            in_flight: 0,
+            instances: 0,
+            model_latency: histogram::empty(),
+            overhead_latency: histogram::empty(),
+        }
+    }
+}
+
+impl Recorders {
     fn own(&self) -> &Worker {
         thread_local! {
             static SLOT: usize = {
@@ -92,25 +121,29 @@ impl Recorders {
         worker.abandoned.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Adds everything up. Share, gauge and instances are the table's to say.
-    pub(super) fn read(&self, variant: &str) -> VariantStatistics {
-        let mut sum = VariantStatistics {
-            variant: variant.to_owned(),
-            share: 0.0,
-            invocations: 0,
-            abandoned: 0,
-            errors_4xx: 0,
-            errors_5xx: 0,
-            in_flight: 0,
-            instances: 0,
-            model_latency: histogram::empty(),
-            overhead_latency: histogram::empty(),
-        };
+    /// The counters without the histograms: cheap enough for thousands of variants.
+    pub(super) fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
         for worker in self.workers.iter().filter_map(OnceLock::get) {
             sum.invocations += worker.invocations.load(Ordering::Relaxed);
             sum.abandoned += worker.abandoned.load(Ordering::Relaxed);
             sum.errors_4xx += worker.errors_4xx.load(Ordering::Relaxed);
             sum.errors_5xx += worker.errors_5xx.load(Ordering::Relaxed);
+        }
+        sum
+    }
+
+    /// Adds everything up. Share, gauge and instances are the table's to say.
+    pub(super) fn read(&self, variant: &str) -> VariantStatistics {
+        let Counts { invocations, abandoned, errors_4xx, errors_5xx } = self.counts();
+        let mut sum = VariantStatistics {
+            invocations,
+            abandoned,
+            errors_4xx,
+            errors_5xx,
+            ..VariantStatistics::none(variant)
+        };
+        for worker in self.workers.iter().filter_map(OnceLock::get) {
             worker.model.add_to(&mut sum.model_latency);
             worker.overhead.add_to(&mut sum.overhead_latency);
         }
@@ -124,7 +157,7 @@ mod tests {
 
     #[test]
     fn merges_what_threads_wrote() {
-        let recorders = Recorders::new();
+        let recorders = Recorders::default();
         std::thread::scope(|scope| {
             for status in [200, 400, 500, 0] {
                 let recorders = &recorders;

@@ -193,7 +193,7 @@ impl<'a> Change<'a> {
     }
 
     /// Writes the event of a row that was just written.
-    fn tell(
+    pub(super) fn tell(
         &mut self,
         kind: String,
         name: String,

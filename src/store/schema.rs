@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Each file is applied once and never edited after a release.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_region.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_region.sql"), include_str!("migrations/0002_buckets.sql")];
 
 /// "SAGE": tells the region's database from any other that lies in its place.
 const APPLICATION_ID: i64 = 0x5341_4745;

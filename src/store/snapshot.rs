@@ -1,29 +1,43 @@
 //! A consistent view for reading.
 
-use super::{Event, Page, Query, Row, StoreError, list, resource};
+use super::{Event, Page, Query, Row, StoreError, list, objects, resource};
+use crate::domain::kind;
 use rusqlite::Connection;
 
-/// A consistent view for reading.
+/// A consistent view for reading. Buckets are rows here too ([`kind::BUCKET`]), listed by name alone.
 pub struct Snapshot<'a> {
     pub(super) connection: &'a Connection,
 }
 
 impl Snapshot<'_> {
     pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
-        resource::get(self.connection, kind, name)
+        match kind {
+            kind::BUCKET => objects::get_row(self.connection, name),
+            _ => resource::get(self.connection, kind, name),
+        }
     }
 
     pub fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        list::list(self.connection, query)
+        match query.kind.as_str() {
+            kind::BUCKET => objects::list_rows(self.connection, query),
+            _ => list::list(self.connection, query),
+        }
     }
 
     pub fn count(&self, kind: &str) -> Result<u64, StoreError> {
-        resource::count(self.connection, kind)
+        match kind {
+            kind::BUCKET => objects::count_rows(self.connection),
+            _ => resource::count(self.connection, kind),
+        }
     }
 
     /// The kinds that have rows, by name.
     pub fn kinds(&self) -> Result<Vec<String>, StoreError> {
-        resource::kinds(self.connection)
+        let mut kinds = resource::kinds(self.connection)?;
+        if self.count(kind::BUCKET)? > 0 {
+            kinds.push(kind::BUCKET.to_owned());
+        }
+        Ok(kinds)
     }
 
     pub fn tags(&self, arn: &str) -> Result<Vec<(String, String)>, StoreError> {

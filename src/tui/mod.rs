@@ -14,6 +14,7 @@ pub mod columns;
 pub mod cost;
 pub mod driver;
 pub mod effect;
+pub mod format;
 pub mod frame;
 pub mod keymap;
 pub mod keys;
@@ -24,6 +25,8 @@ pub mod row;
 pub mod screens;
 pub mod state;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod theme;
 pub mod tour;

@@ -3,7 +3,6 @@
 
 use super::region::{Region, processes_of};
 use bytes::Bytes;
-use sagebrush::api::signing::Credentials;
 use sagebrush::client::{CallError, Client, Invocation};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -39,24 +38,6 @@ impl Record {
     fn is_over(&self) -> bool {
         self.over.load(Ordering::SeqCst)
     }
-}
-
-fn client_of(region: &Region) -> Client {
-    let text = std::fs::read_to_string(region.folder().join(".sagebrush/credentials")).unwrap();
-    let field = |name: &str| {
-        text.lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(key, _)| key.trim().eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap()
-    };
-    let credentials = Credentials {
-        access_key: field("aws_access_key_id"),
-        secret_key: field("aws_secret_access_key"),
-        session_token: None,
-    };
-    let address = region.url().trim_start_matches("http://").parse().unwrap();
-    Client::new(address, credentials, "us-east-1")
 }
 
 /// A refusal is a finding; a connection that broke is the point of the exercise.
@@ -258,7 +239,7 @@ fn nothing_acknowledged_is_lost_and_everything_goes_on() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let mut region = Region::start();
     let record = Arc::new(Record::default());
-    *record.client.write().unwrap() = Some(client_of(&region));
+    *record.client.write().unwrap() = Some(region.client());
     runtime.block_on(prepare(&record.client()));
     let work = [
         runtime.spawn(models(Arc::clone(&record))),
@@ -271,7 +252,7 @@ fn nothing_acknowledged_is_lost_and_everything_goes_on() {
         std::thread::sleep(Duration::from_millis(moments.u64(10..500)));
         region.kill();
         region.restart();
-        *record.client.write().unwrap() = Some(client_of(&region));
+        *record.client.write().unwrap() = Some(region.client());
     }
     record.over.store(true, Ordering::SeqCst);
     for task in work {

@@ -14,10 +14,13 @@ mod assets;
 mod clients;
 mod crash;
 mod doors;
+mod experiment;
 mod gate;
 mod instance;
 mod jobs;
+mod learning;
 mod linear_learner;
+mod live;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times
 mod python;

@@ -1,6 +1,8 @@
 //! A region of the built binary for tests: started on a folder of its own, stopped or killed at the
 //! end, with nothing left behind.
 
+use sagebrush::api::signing::Credentials;
+use sagebrush::client::Client;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -43,6 +45,25 @@ impl Region {
 
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// A client with the region's own key.
+    pub fn client(&self) -> Client {
+        let text = std::fs::read_to_string(self.folder().join(".sagebrush/credentials")).unwrap();
+        let field = |name: &str| {
+            text.lines()
+                .filter_map(|line| line.split_once('='))
+                .find(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.trim().to_owned())
+                .unwrap()
+        };
+        let credentials = Credentials {
+            access_key: field("aws_access_key_id"),
+            secret_key: field("aws_secret_access_key"),
+            session_token: None,
+        };
+        let address = self.url().trim_start_matches("http://").parse().unwrap();
+        Client::new(address, credentials, "us-east-1")
     }
 
     /// A command of this workspace: `region.command(&["list", "model"])`.

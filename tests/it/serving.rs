@@ -788,7 +788,8 @@ async fn waiting_for_health_ends_with_it_with_the_container_or_in_time() {
         }
     });
     let address = &starting.target.address;
-    let startup = wait_until_healthy(address, exited.clone(), minute, minute, || ()).await;
+    let startup =
+        wait_until_healthy(address, exited.clone(), minute, minute, |_, _| (), || ()).await;
     assert_eq!(startup, Startup::Healthy);
     assert_eq!(tries.load(Ordering::SeqCst), 4);
 
@@ -799,14 +800,21 @@ async fn waiting_for_health_ends_with_it_with_the_container_or_in_time() {
     let mut called_out = false;
     let instant = Duration::from_millis(5);
     let soon = Duration::from_millis(50);
-    let startup =
-        wait_until_healthy(&silent.address, exited.clone(), soon, instant, || called_out = true)
-            .await;
+    let startup = wait_until_healthy(
+        &silent.address,
+        exited.clone(),
+        soon,
+        instant,
+        |_, _| (),
+        || called_out = true,
+    )
+    .await;
     assert_eq!(startup, Startup::TimedOut(Ping::Silent));
     assert!(called_out);
 
     let end = Exit { code: Some(1), signal: None, last_words: vec!["no model".into()] };
     exit.send_replace(Some(end.clone()));
-    let startup = wait_until_healthy(&silent.address, exited, minute, minute, || ()).await;
+    let startup =
+        wait_until_healthy(&silent.address, exited, minute, minute, |_, _| (), || ()).await;
     assert_eq!(startup, Startup::Exited(end));
 }

@@ -6,6 +6,8 @@
 //! same. Nothing lives here alone: after a crash the next region's task starts from the row.
 
 use super::super::Region;
+use super::board::{Ask, Board, Boards};
+use super::diary::{Diary, Phase};
 use super::instance::{self, Launch, News, Order, Report};
 use super::machine::Status;
 use super::reconciler::Seat;
@@ -35,8 +37,34 @@ pub(super) struct Member {
     pub variant: String,
     /// Where it listens, once it is healthy.
     pub address: Option<Address>,
-    /// Held, not used: an instance stops when this goes.
-    pub _order: watch::Sender<Order>,
+    pub diary: Arc<Diary>,
+    /// It serves only until its replacement does, and counts for nothing else.
+    pub leaving: bool,
+    /// An instance stops when this goes.
+    pub order: watch::Sender<Order>,
+}
+
+/// A board that hangs as long as its endpoint's task runs.
+pub(super) struct Posted {
+    boards: Arc<Boards>,
+    endpoint: String,
+    board: Arc<Board>,
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        self.boards.take_down(&self.endpoint, &self.board);
+    }
+}
+
+/// Fleets by their number, with their shares of the traffic.
+type Shares = Vec<(u64, Fleet, f64)>;
+
+impl Member {
+    /// Whether it is one of that fleet's and variant's instances, and to stay so.
+    pub fn is_of(&self, fleet: u64, variant: &str) -> bool {
+        self.fleet == fleet && self.variant == variant && !self.leaving
+    }
 }
 
 pub(super) struct Actor {
@@ -56,6 +84,12 @@ pub(super) struct Actor {
     pub rests: JoinSet<String>,
     pub instances: JoinSet<()>,
     pub published: Option<EndpointTable>,
+    /// What `published` was made from.
+    shares: Shares,
+    /// Places of instances that are gone, by fleet and variant: how often each was filled before.
+    vacancies: HashMap<(u64, String), Vec<u32>>,
+    asks: mpsc::Receiver<Ask>,
+    posted: Posted,
 }
 
 /// What woke the task.
@@ -63,12 +97,17 @@ pub(super) enum Woken {
     Poked,
     Report(Report),
     Rested(String),
+    /// An operator wants an instance ended.
+    Asked(Ask),
     Leaving,
 }
 
 impl Actor {
     pub fn new(seat: Seat, name: String, poke: Arc<Notify>) -> Self {
         let (reporter, reports) = mpsc::unbounded_channel();
+        let boards = Arc::clone(seat.hall().region.boards());
+        let (board, asks) = boards.put_up(&name);
+        let posted = Posted { boards, endpoint: name.clone(), board };
         Self {
             leaving: seat.hall().region.stopping(),
             seat,
@@ -84,11 +123,19 @@ impl Actor {
             rests: JoinSet::new(),
             instances: JoinSet::new(),
             published: None,
+            shares: Vec::new(),
+            vacancies: HashMap::new(),
+            asks,
+            posted,
         }
     }
 
     pub fn region(&self) -> &Arc<Region> {
         &self.seat.hall().region
+    }
+
+    pub fn board(&self) -> &Arc<Board> {
+        &self.posted.board
     }
 
     pub async fn run(mut self) {
@@ -138,6 +185,7 @@ impl Actor {
             Some(report) = self.reports.recv() => Woken::Report(report),
             Some(Ok(variant)) = self.rests.join_next() => Woken::Rested(variant),
             Some(_) = self.instances.join_next() => Woken::Rested(String::new()),
+            Some(ask) = self.asks.recv() => Woken::Asked(ask),
             () = self.poke.notified() => Woken::Poked,
         }
     }
@@ -156,6 +204,7 @@ impl Actor {
         self.take_up(record);
         self.fill();
         self.publish_serving();
+        self.release_replaced();
         let woken = self.woken().await;
         self.hear(woken);
     }
@@ -175,7 +224,7 @@ impl Actor {
         let Some((number, fleet)) = self.serving.take() else { return };
         for variant in &fleet.variants {
             if !self.resting.contains(&variant.name) {
-                self.launch_up_to(number, variant, variant.desired_count);
+                self.launch_up_to(number, &fleet.config, variant, variant.desired_count);
             }
         }
         self.serving = Some((number, fleet));
@@ -183,31 +232,44 @@ impl Actor {
 
     pub fn count(&self, number: u64, variant: &str) -> u32 {
         let members = self.members.iter();
-        let own = members.filter(|member| member.fleet == number && member.variant == variant);
+        let own = members.filter(|member| member.is_of(number, variant));
         u32::try_from(own.count()).unwrap_or(u32::MAX)
     }
 
-    pub fn launch_up_to(&mut self, number: u64, variant: &Variant, count: u32) {
+    pub fn launch_up_to(&mut self, number: u64, config: &str, variant: &Variant, count: u32) {
         for _ in self.count(number, &variant.name)..count {
-            self.launch(number, variant);
+            self.launch(number, config, variant);
         }
     }
 
-    fn launch(&mut self, fleet: u64, variant: &Variant) {
+    fn launch(&mut self, fleet: u64, config: &str, variant: &Variant) {
         let id = format!("i-{}", &uuid::Uuid::new_v4().simple().to_string()[..17]);
         let (order, orders) = watch::channel(Order::Serve);
+        let vacancies = self.vacancies.get_mut(&(fleet, variant.name.clone()));
+        let restarts = vacancies.and_then(Vec::pop).unwrap_or_default();
+        let (now, origin) = (self.region().now(), (fleet, config.to_owned()));
+        let diary = Arc::new(Diary::new(id.clone(), variant.name.clone(), origin, restarts, now));
+        self.board().starts(&diary);
         let launch = Launch {
             region: Arc::clone(self.region()),
             endpoint: self.name.clone(),
             variant: variant.clone(),
             id: id.clone(),
+            diary: Arc::clone(&diary),
+            board: Arc::clone(self.board()),
             reports: self.reporter.clone(),
             order: orders,
             slots: Arc::clone(&self.seat.hall().slots),
         };
         self.instances.spawn(launch.run());
-        let variant = variant.name.clone();
-        self.members.push(Member { id, fleet, variant, address: None, _order: order });
+        let (variant, address, leaving) = (variant.name.clone(), None, false);
+        self.members.push(Member { id, fleet, variant, address, diary, leaving, order });
+    }
+
+    /// The next instance of that fleet and variant comes in this one's place.
+    pub fn vacate(&mut self, diary: &Diary) {
+        let place = (diary.fleet, diary.variant.clone());
+        self.vacancies.entry(place).or_default().push(diary.restarts + 1);
     }
 
     /// Takes in what a report says of the serving fleet. Reports of instances that were let go
@@ -235,6 +297,7 @@ impl Actor {
                     News::Failed(why) | News::Gone(why) => self.lose(at, &why),
                 }
             }
+            Woken::Asked(ask) => self.asked(ask, true),
             Woken::Poked | Woken::Leaving => {}
         }
     }
@@ -242,7 +305,10 @@ impl Actor {
     /// An instance of the serving fleet is gone; its successor starts at once the first time, later
     /// after rests that grow.
     fn lose(&mut self, at: usize, why: &str) {
-        let member = self.members.swap_remove(at);
+        let member = self.members.remove(at);
+        if !member.leaving {
+            self.vacate(&member.diary);
+        }
         tracing::warn!(
             endpoint = self.name,
             variant = member.variant,
@@ -286,7 +352,21 @@ impl Actor {
             return None;
         }
         self.published = Some(table.clone());
+        self.shares = fleets
+            .iter()
+            .map(|(number, fleet, share)| (*number, Fleet::clone(fleet), *share))
+            .collect();
         Some(self.region().plane().publish(table))
+    }
+
+    /// Publishes the same fleets with the same shares anew: their instances have changed.
+    pub fn publish_again(&mut self) {
+        let shares = std::mem::take(&mut self.shares);
+        let borrowed: Vec<_> =
+            shares.iter().map(|(number, fleet, share)| (*number, fleet, *share)).collect();
+        if borrowed.is_empty() || self.publish(&borrowed).is_none() {
+            self.shares = shares;
+        }
     }
 
     fn table_of(&self, number: u64, variant: &Variant, weight: f64) -> VariantTable {
@@ -318,9 +398,14 @@ impl Actor {
         let (members, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.members).into_iter().partition(which);
         self.members = kept;
-        let retired = self.publish(fleets);
+        let retired = self.publish(fleets).map(Arc::new);
         if members.is_empty() {
             return;
+        }
+        let now = self.region().now();
+        members.iter().for_each(|member| member.diary.enter(Phase::Stopping, now));
+        if let Some(retired) = &retired {
+            self.board().retires(retired);
         }
         self.instances.spawn(async move {
             if let Some(retired) = retired {
@@ -332,8 +417,12 @@ impl Actor {
 
     /// Takes the endpoint out of service at once and waits for what is in flight.
     pub async fn withdraw(&mut self) {
-        let retired = self.region().plane().withdraw(&self.name);
+        let retired = Arc::new(self.region().plane().withdraw(&self.name));
         self.published = None;
+        self.shares.clear();
+        self.board().retires(&retired);
+        let now = self.region().now();
+        self.members.iter().for_each(|member| member.diary.enter(Phase::Stopping, now));
         tokio::select! {
             _ = tokio::time::timeout(DRAIN, retired.drained()) => {}
             _ = self.leaving.wait_for(|leaving| *leaving) => {}

@@ -47,11 +47,32 @@ impl Size {
     }
 }
 
+/// What AWS calls the way in which the traffic moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    AllAtOnce,
+    Canary,
+    Linear,
+    /// The old fleet shrinks as the new one grows, instead of staying whole to the end.
+    Rolling,
+}
+
+impl Style {
+    /// The update policy, and the traffic routing that a blue/green one asks for.
+    pub const fn names(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::AllAtOnce => ("BLUE_GREEN", Some("ALL_AT_ONCE")),
+            Self::Canary => ("BLUE_GREEN", Some("CANARY")),
+            Self::Linear => ("BLUE_GREEN", Some("LINEAR")),
+            Self::Rolling => ("ROLLING", None),
+        }
+    }
+}
+
 /// What is done when, once the deployment has begun.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// The old fleet shrinks as the new one grows, instead of staying whole to the end.
-    pub rolling: bool,
+    pub style: Style,
     /// Fractions of the traffic on the new fleet, growing to 1.0, each held for `bake`.
     pub shifts: Vec<Shift>,
     /// How long the old fleet stays once it has no traffic any more.
@@ -84,7 +105,7 @@ impl Plan {
     /// Everything at once, nothing waited for.
     pub fn all_at_once() -> Self {
         Self {
-            rolling: false,
+            style: Style::AllAtOnce,
             shifts: vec![Shift { capacity: 1.0, traffic: 1.0, bake: Duration::ZERO }],
             termination_wait: Duration::ZERO,
             timeout: None,
@@ -141,19 +162,20 @@ fn blue_green(policy: &Value, instances: u32) -> Result<Plan, BadPolicy> {
     let wait = seconds(routing, "WaitIntervalInSeconds").unwrap_or_default();
     let step = |traffic| Shift { capacity: 1.0, traffic, bake: wait };
     let (canary, linear) = (routing.part("CanarySize"), routing.part("LinearStepSize"));
-    let shifts = match routing.name("Type") {
+    let (style, shifts) = match routing.name("Type") {
         "CANARY" => {
             let size = canary.and_then(Size::read).ok_or_else(|| {
                 bad("CanarySize must be specified when the traffic routing type is CANARY.")
             })?;
             let first = at_most_half(size, instances, "CanarySize")?;
-            vec![step(first), step(1.0)]
+            (Style::Canary, vec![step(first), step(1.0)])
         }
         "LINEAR" => {
             let size = linear.and_then(Size::read).ok_or_else(|| {
                 bad("LinearStepSize must be specified when the traffic routing type is LINEAR.")
             })?;
-            linear_shifts(at_most_half(size, instances, "LinearStepSize")?, wait)
+            let size = at_most_half(size, instances, "LinearStepSize")?;
+            (Style::Linear, linear_shifts(size, wait))
         }
         _ if canary.is_some() || linear.is_some() => {
             return Err(bad(
@@ -161,10 +183,10 @@ fn blue_green(policy: &Value, instances: u32) -> Result<Plan, BadPolicy> {
                  is ALL_AT_ONCE.",
             ));
         }
-        _ => vec![step(1.0)],
+        _ => (Style::AllAtOnce, vec![step(1.0)]),
     };
     Plan {
-        rolling: false,
+        style,
         shifts,
         termination_wait: seconds(policy, "TerminationWaitInSeconds").unwrap_or_default(),
         timeout: seconds(policy, "MaximumExecutionTimeoutInSeconds"),
@@ -220,7 +242,7 @@ fn rolling(policy: &Value, instances: u32) -> Result<Plan, BadPolicy> {
         })
         .collect();
     Plan {
-        rolling: true,
+        style: Style::Rolling,
         shifts,
         termination_wait: Duration::ZERO,
         timeout: seconds(policy, "MaximumExecutionTimeoutInSeconds"),
@@ -258,7 +280,7 @@ mod tests {
             4,
         )
         .unwrap();
-        assert_eq!(traffic(&plan), [0.1, 1.0]);
+        assert_eq!((plan.style, traffic(&plan)), (Style::Canary, vec![0.1, 1.0]));
         assert_eq!(plan.shifts[0].bake, Duration::from_secs(60));
         assert_eq!(plan.termination_wait, Duration::from_secs(5));
     }

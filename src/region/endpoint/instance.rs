@@ -4,6 +4,8 @@
 //! nothing of fleets, traffic or rows.
 
 use super::super::{Region, View, log_sink::LogSink, objects, training_job};
+use super::board::Board;
+use super::diary::{Diary, Phase};
 use super::record::{self, Variant};
 use crate::engine::archive::Caps;
 use crate::engine::opt_ml::{self, LayoutError, ModelSource};
@@ -13,7 +15,7 @@ use crate::serving::pipeline::{Execution, Pipeline, Stage};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// From SIGTERM to SIGKILL when a serving container is stopped.
@@ -53,6 +55,8 @@ pub enum Order {
     #[default]
     Serve,
     Stop,
+    /// Its containers are killed, and what follows is what follows a crash.
+    Kill,
 }
 
 /// What an instance is started with.
@@ -61,6 +65,8 @@ pub struct Launch {
     pub endpoint: String,
     pub variant: Variant,
     pub id: String,
+    pub diary: Arc<Diary>,
+    pub board: Arc<Board>,
     pub reports: mpsc::UnboundedSender<Report>,
     pub order: watch::Receiver<Order>,
     /// How many instances of the region may be starting at once.
@@ -83,6 +89,12 @@ pub fn log_stream(variant: &Variant, id: &str, container: usize) -> String {
 
 impl Launch {
     fn tell(&self, news: News) {
+        let now = self.region.now();
+        match &news {
+            News::Healthy(address) => self.diary.listens(address.clone(), now),
+            News::Silent(_) => {}
+            News::Failed(why) | News::Gone(why) => self.diary.ends(why, now),
+        }
         let _ = self.reports.send(Report { id: self.id.clone(), news });
     }
 
@@ -99,6 +111,8 @@ impl Launch {
     /// Starts the instance, watches it until it ends or is told to, and cleans up after it.
     pub async fn run(mut self) {
         self.serve().await;
+        self.diary.ends("It was stopped.", self.region.now());
+        self.board.ended(Arc::clone(&self.diary));
         let roots: Vec<PathBuf> =
             (0..self.variant.containers.len()).map(|index| self.root(index)).collect();
         let _ = tokio::task::spawn_blocking(move || {
@@ -113,7 +127,12 @@ impl Launch {
             let starting = self.start();
             tokio::select! {
                 started = starting => started,
-                _ = order.wait_for(|order| *order == Order::Stop) => return,
+                ordered = ordered(&mut order) => {
+                    if ordered == Order::Kill {
+                        self.tell(News::Failed("It was killed before it had started.".to_owned()));
+                    }
+                    return;
+                }
             }
         };
         let containers = match started {
@@ -123,10 +142,19 @@ impl Launch {
                 return;
             }
         };
-        tokio::select! {
-            () = self.watch(&containers) => {}
-            _ = order.wait_for(|order| *order == Order::Stop) => {}
+        self.diary.runs(containers.iter().filter_map(|each| each.pid()).collect());
+        {
+            let watch = self.watch(&containers);
+            tokio::pin!(watch);
+            tokio::select! {
+                () = &mut watch => {}
+                ordered = ordered(&mut order) => if ordered == Order::Kill {
+                    containers.iter().for_each(|each| each.kill());
+                    watch.await;
+                },
+            }
         }
+        self.diary.enter(Phase::Stopping, self.region.now());
         self.stop(&containers).await;
     }
 
@@ -261,11 +289,15 @@ impl Launch {
             return Err(format!("Container {} does not listen for requests.", container.id()));
         };
         let deadline = self.variant.startup();
-        let startup =
-            health::wait_until_healthy(&address, container.exit(), deadline, NOTICE, || {
-                self.tell(News::Silent(NOTICE));
-            })
-            .await;
+        let startup = health::wait_until_healthy(
+            &address,
+            container.exit(),
+            deadline,
+            NOTICE,
+            |ping, took| self.diary.pinged(ping.clone(), took, self.region.now()),
+            || self.tell(News::Silent(NOTICE)),
+        )
+        .await;
         let not_healthy = format!(
             "The {} container for production variant {} did not pass the ping health check. Please \
              check CloudWatch logs for this endpoint.",
@@ -298,10 +330,13 @@ impl Launch {
             tokio::select! {
                 words = end_of(&mut exit) => return words,
                 _ = round.tick() => {
-                    match health::ping(&address, health::PING_TIMEOUT).await {
-                        Ping::Healthy => failed = 0,
-                        _ => failed += 1,
-                    }
+                    let asked = Instant::now();
+                    let ping = health::ping(&address, health::PING_TIMEOUT).await;
+                    let (took, now) = (asked.elapsed(), self.region.now());
+                    failed = if ping == Ping::Healthy { 0 } else { failed + 1 };
+                    let phase = if failed == 0 { Phase::InService } else { Phase::Unhealthy };
+                    self.diary.pinged(ping, took, now);
+                    self.diary.enter(phase, now);
                     if failed == FAILED_PINGS {
                         return format!("It failed {FAILED_PINGS} pings in a row.");
                     }
@@ -309,6 +344,11 @@ impl Launch {
             }
         }
     }
+}
+
+/// Waits for an order to end. Whoever lets go of the instance orders it to stop.
+async fn ordered(order: &mut watch::Receiver<Order>) -> Order {
+    order.wait_for(|order| *order != Order::Serve).await.map_or(Order::Stop, |order| *order)
 }
 
 /// Waits for a container's end and tells how it was.

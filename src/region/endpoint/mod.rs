@@ -5,9 +5,12 @@
 //! publishes who takes requests.
 
 mod actor;
+mod board;
 mod deployment;
+mod diary;
 mod instance;
 pub mod machine;
+mod operator;
 mod reconciler;
 #[cfg(test)]
 #[path = "tests.rs"]
@@ -15,12 +18,15 @@ mod reconciling;
 mod record;
 mod rollout;
 
+pub use board::{Asked, Board, Boards, Denied, Deployment, DeploymentStage, How, Shown};
+pub use deployment::Style;
+pub use diary::{Diary, Page, Phase, Pinged};
 pub use reconciler::reconcile;
 
 use super::dispatch::Table;
 use super::family::{self, Family};
 use super::work::Life;
-use super::{Answer, Call, Refusal, Region, View, listing, work};
+use super::{Answer, Call, Refusal, Region, View, billing, listing, work};
 use crate::domain::kind;
 use crate::domain::time::Timestamp;
 use crate::store::{Change, Query, Row, StoreError};
@@ -61,9 +67,18 @@ pub(super) fn rows(table: &mut Table) {
 
 /// An endpoint's instance time, by instance type.
 pub(super) fn instance_time(row: &Row, life: Life, now: Timestamp) -> BTreeMap<String, Duration> {
-    let Some(mut record) = Record::of(row.clone(), life, now) else { return BTreeMap::new() };
-    record.private.ledger.catch_up(life);
-    record.private.ledger.total(now)
+    ledger(row, life).total(now)
+}
+
+/// What an endpoint's row says of its time on instances.
+pub(super) fn ledger(row: &Row, life: Life) -> billing::Ledger {
+    let mut ledger = row
+        .private
+        .part("ledger")
+        .and_then(|ledger| serde_json::from_value::<billing::Ledger>(ledger.clone()).ok())
+        .unwrap_or_default();
+    ledger.catch_up(life);
+    ledger
 }
 
 async fn create(region: Arc<Region>, mut call: Call) -> Answer {

@@ -4,7 +4,8 @@
 use super::super::{billing, tag, work};
 use super::FAMILY;
 use super::actor::{Actor, Member, Woken};
-use super::deployment::{Plan, Shift};
+use super::board::{Deployment, DeploymentStage};
+use super::deployment::{Plan, Shift, Style};
 use super::instance::{News, Report};
 use super::machine::{Status, VariantStatus};
 use super::record::{Fleet, Pending, Record};
@@ -76,6 +77,7 @@ impl Actor {
         let deadline = plan.timeout.map(|timeout| Instant::now() + timeout);
         self.fleets += 1;
         let number = self.fleets;
+        self.announce(number, &pending, &plan);
         for shift in &plan.shifts {
             match self.shift(number, &pending.fleet, &plan, *shift, deadline).await? {
                 Fate::Well => {}
@@ -83,6 +85,7 @@ impl Actor {
                 Fate::Failed(reason) => return self.roll_back(number, reason).await,
             }
         }
+        self.show(DeploymentStage::WaitingForTermination, plan.termination_wait);
         match self.hold(number, plan.termination_wait).await? {
             Fate::Well => {}
             Fate::Over => return Ok(()),
@@ -100,22 +103,31 @@ impl Actor {
         shift: Shift,
         deadline: Option<Instant>,
     ) -> Result<Fate, StoreError> {
+        self.show(DeploymentStage::Creating, Duration::ZERO);
         self.launch_share(number, fleet, shift.capacity);
         match self.until_healthy(number, fleet, shift.capacity, deadline).await? {
             Fate::Well => {}
             other => return Ok(other),
         }
         self.stage(number, VariantStatus::ActivatingTraffic, None).await?;
+        self.show(DeploymentStage::ActivatingTraffic, Duration::ZERO);
         let Some((old, serving)) = self.serving.take() else { return Ok(Fate::Over) };
         let shares = [(old, &serving, 1.0 - shift.traffic), (number, fleet, shift.traffic)];
-        let leaves =
-            if plan.rolling { self.beyond(old, &serving, 1.0 - shift.traffic) } else { Vec::new() };
+        let leaves = match plan.style {
+            Style::Rolling => self.beyond(old, &serving, 1.0 - shift.traffic),
+            _ => Vec::new(),
+        };
         self.let_go(|member: &Member| leaves.contains(&member.id), &shares);
         self.serving = Some((old, serving));
+        self.board().deployment(|shown| {
+            shown.traffic = shift.traffic;
+            shown.shifts.0 += 1;
+        });
         if shift.bake.is_zero() {
             return Ok(Fate::Well);
         }
         self.stage(number, VariantStatus::Baking, None).await?;
+        self.show(DeploymentStage::Baking, shift.bake);
         self.hold(number, shift.bake).await
     }
 
@@ -124,10 +136,7 @@ impl Actor {
         let mut leaves = Vec::new();
         for variant in &fleet.variants {
             let keep = share_of(variant.desired_count, share) as usize;
-            let own = self
-                .members
-                .iter()
-                .filter(|member| member.fleet == number && member.variant == variant.name);
+            let own = self.members.iter().filter(|member| member.is_of(number, &variant.name));
             leaves.extend(own.skip(keep).map(|member| member.id.clone()));
         }
         leaves
@@ -148,11 +157,17 @@ impl Actor {
             record.enter(Status::InService)
         })
         .await?;
+        self.board().deployed(DeploymentStage::Completed, self.region().now());
         Ok(())
     }
 
     /// The new fleet came to nothing: all traffic to the old one, which never stopped serving.
     async fn roll_back(&mut self, number: u64, reason: String) -> Result<(), StoreError> {
+        self.show(DeploymentStage::RollingBack, Duration::ZERO);
+        self.board().deployment(|shown| {
+            shown.traffic = 0.0;
+            shown.reason = Some(reason.clone());
+        });
         if let Some((old, serving)) = self.serving.take() {
             self.let_go(|member| member.fleet == number, &[(old, &serving, 1.0)]);
             self.serving = Some((old, serving));
@@ -175,6 +190,7 @@ impl Actor {
             record.enter(Status::InService)
         })
         .await?;
+        self.board().deployed(DeploymentStage::RolledBack, self.region().now());
         Ok(())
     }
 
@@ -242,15 +258,21 @@ impl Actor {
 
     fn launch_share(&mut self, number: u64, fleet: &Fleet, share: f64) {
         for variant in &fleet.variants {
-            self.launch_up_to(number, variant, share_of(variant.desired_count, share));
+            self.launch_up_to(
+                number,
+                &fleet.config,
+                variant,
+                share_of(variant.desired_count, share),
+            );
         }
     }
 
     fn is_healthy(&self, number: u64, fleet: &Fleet, share: f64) -> bool {
         fleet.variants.iter().all(|variant| {
-            let healthy = self.members.iter().filter(|member| {
-                member.fleet == number && member.variant == variant.name && member.address.is_some()
-            });
+            let healthy = self
+                .members
+                .iter()
+                .filter(|member| member.is_of(number, &variant.name) && member.address.is_some());
             healthy.count() >= share_of(variant.desired_count, share) as usize
         })
     }
@@ -310,6 +332,7 @@ impl Actor {
                 }
             }
             Woken::Report(report) => return self.report(number, report).await,
+            Woken::Asked(ask) => self.asked(ask, false),
             rested @ Woken::Rested(_) => {
                 self.hear(rested);
                 self.fill();
@@ -334,7 +357,7 @@ impl Actor {
             (news, None) => {
                 self.hear(Woken::Report(Report { id: report.id, news }));
                 self.fill();
-                // The table as it stands may name the lost instance; the next publication does not.
+                self.publish_again();
             }
         }
         Ok(None)
@@ -366,6 +389,39 @@ impl Actor {
         })
         .await?;
         Ok(())
+    }
+
+    /// Puts the deployment that begins on the board.
+    fn announce(&self, number: u64, pending: &Pending, plan: &Plan) {
+        let now = self.region().now();
+        let old = self.serving.as_ref().map(|(_, fleet)| fleet.config.clone());
+        self.board().deploys(Deployment {
+            style: plan.style,
+            old_config: old.unwrap_or_default(),
+            new_config: pending.fleet.config.clone(),
+            fleet: number,
+            began: pending.began,
+            stage: DeploymentStage::Creating,
+            since: now,
+            traffic: 0.0,
+            shifts: (0, plan.shifts.len()),
+            until: None,
+            reason: None,
+            ended: None,
+        });
+    }
+
+    /// Shows on the board where the deployment stands, and until when if it waits.
+    fn show(&self, stage: DeploymentStage, wait: Duration) {
+        let now = self.region().now();
+        let until = (!wait.is_zero()).then(|| now.plus(wait));
+        self.board().deployment(|shown| {
+            if shown.stage != stage {
+                shown.since = now;
+            }
+            shown.stage = stage;
+            shown.until = until;
+        });
     }
 
     /// Shows how far the deployment is.

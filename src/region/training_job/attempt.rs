@@ -4,6 +4,7 @@ use super::super::{log_sink::LogSink, objects};
 use super::artifact::{blocking, clear};
 use super::machine::Secondary;
 use super::metrics::{Definitions, Gathered};
+use super::monitor::{self, Monitor};
 use super::reconciler::{Job, sleep_for, told};
 use super::record::{self, Outcome, Record, Stop};
 use super::spec::{Checkpoints, Spec};
@@ -17,19 +18,22 @@ use crate::store::StoreError;
 use futures::StreamExt;
 use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
 /// The log group of all training jobs.
-const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
+pub(super) const LOG_GROUP: &str = "/aws/sagemaker/TrainingJobs";
 /// From SIGTERM to SIGKILL when a job is stopped.
 const STOP_GRACE: Duration = Duration::from_secs(120);
 /// The same when the whole region stops: the job goes on from its checkpoints another time.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 /// How often new checkpoints are carried off.
 const BEAT: Duration = Duration::from_secs(3);
+/// How often its metrics and what it uses are looked at.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How an attempt ended.
 pub(super) enum Ended {
@@ -71,7 +75,8 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
     }
     let definitions =
         Definitions::compile(&spec.definitions).unwrap_or_else(|_| Definitions::none());
-    let gathered = Arc::new(Gathered::new(definitions));
+    let monitor = monitor_of(job, record, attempt).await;
+    let gathered = Arc::new(Gathered::new(definitions, Arc::clone(&monitor)));
     let containers = match start(job, spec, attempt, &gathered).await {
         Ok(containers) => containers,
         Err(EngineError::Image(text)) => {
@@ -79,7 +84,7 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
         }
         Err(error) => return fail(job, spec, format!("InternalServerError: {error}")).await,
     };
-    let mut watch = Watch::new(job, spec, attempt, containers);
+    let mut watch = Watch::new(job, spec, attempt, containers, (monitor, Arc::clone(&gathered)));
     let ended = watch.until_ended(record).await?;
     drop(feeds);
     watch.keep_checkpoints().await;
@@ -95,6 +100,20 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
             Ok(Ended::RegionStops)
         }
     }
+}
+
+/// The job's monitor. In a new life of the region it knows from the log what came before.
+async fn monitor_of(job: &Job, record: &Record, attempt: u32) -> Arc<Monitor> {
+    let (monitor, is_new) = job.region().monitors().open(&job.name, record.row.created);
+    if is_new && attempt > 1 {
+        let (region, row) = (Arc::clone(job.region()), record.row.clone());
+        match blocking(move || monitor::from_log(&region, &row)).await {
+            Ok(Ok(earlier)) => monitor.precede(&earlier),
+            Ok(Err(fault)) => tracing::warn!(%fault, job = job.name, "cannot read earlier metrics"),
+            Err(fault) => tracing::warn!(%fault, job = job.name, "cannot read earlier metrics"),
+        }
+    }
+    monitor
 }
 
 /// Makes the containers' folders and fills them.
@@ -188,6 +207,10 @@ struct Watch<'a> {
     roots: Vec<PathBuf>,
     /// One for each root.
     sync: Vec<CheckpointSync>,
+    monitor: Arc<Monitor>,
+    gathered: Arc<Gathered>,
+    /// The metrics that the row shows.
+    shown: Vec<Value>,
 }
 
 impl<'a> Watch<'a> {
@@ -196,11 +219,12 @@ impl<'a> Watch<'a> {
         spec: &'a Spec,
         attempt: u32,
         containers: Vec<Arc<dyn Container>>,
+        (monitor, gathered): (Arc<Monitor>, Arc<Gathered>),
     ) -> Self {
         let roots: Vec<PathBuf> =
             (0..spec.instances()).map(|instance| job.root(attempt, instance)).collect();
         let sync = roots.iter().map(|_| CheckpointSync::default()).collect();
-        Self { job, spec, containers, roots, sync }
+        Self { job, spec, containers, roots, sync, monitor, gathered, shown: Vec::new() }
     }
 
     /// Waits until every container has ended, stopping them when the job is to stop, when its time
@@ -220,6 +244,7 @@ impl<'a> Watch<'a> {
         let runtime = sleep_for(Some(self.spec.max_runtime.saturating_sub(ran)));
         let wait = sleep_for(wait_left(record, self.spec, now));
         tokio::pin!(runtime, wait);
+        let mut look = tokio::time::interval(LOOK);
         let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + BEAT, BEAT);
         loop {
             tokio::select! {
@@ -251,12 +276,36 @@ impl<'a> Watch<'a> {
                     stop = Some(Box::pin(std::future::pending()));
                 }
                 _ = beat.tick() => self.keep_checkpoints().await,
+                _ = look.tick() => self.look().await?,
                 () = told(&mut stopping) => {
                     self.stop(SHUTDOWN_GRACE).await;
                     return Ok(All::RegionStops);
                 }
             }
         }
+    }
+
+    /// Reads what the containers use, and has the row show what has been printed.
+    async fn look(&mut self) -> Result<(), StoreError> {
+        let now = self.job.region().now();
+        for (index, container) in self.containers.iter().enumerate() {
+            if let Some(usage) = container.usage() {
+                let host = format!("algo-{}", index + 1);
+                self.monitor.usage(&host, container.pid(), usage, now);
+            }
+        }
+        let metrics = self.gathered.document();
+        if metrics != self.shown {
+            self.shown.clone_from(&metrics);
+            let _ = self
+                .job
+                .change(move |record| {
+                    record.set("FinalMetricDataList", metrics);
+                    Ok(())
+                })
+                .await?;
+        }
+        Ok(())
     }
 
     fn stop(&self, grace: Duration) -> BoxFuture<'static, ()> {

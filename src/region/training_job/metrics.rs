@@ -6,12 +6,14 @@
 //! tried both ways.
 
 use super::super::view::View;
+use super::curve::{self, Point};
+use super::monitor::Monitor;
 use crate::domain::time::Timestamp;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const NUMBER: &str = "([-+]?[0-9]*\\.?[0-9]+(?:[eE][-+]?[0-9]+)?)";
 
@@ -87,22 +89,26 @@ fn last_line(text: &str) -> String {
 }
 
 /// The newest value of every metric, gathered while the containers print.
-#[derive(Debug)]
 pub struct Gathered {
     definitions: Definitions,
+    /// Where every value goes.
+    monitor: Arc<Monitor>,
     latest: Mutex<BTreeMap<String, (f64, Timestamp)>>,
 }
 
 impl Gathered {
-    pub fn new(definitions: Definitions) -> Self {
-        Self { definitions, latest: Mutex::new(BTreeMap::new()) }
+    pub fn new(definitions: Definitions, monitor: Arc<Monitor>) -> Self {
+        Self { definitions, monitor, latest: Mutex::new(BTreeMap::new()) }
     }
 
     pub fn line(&self, line: &str, at: Timestamp) {
         if self.definitions.is_empty() {
             return;
         }
+        let mut step = None;
         self.definitions.scan(line, |name, value| {
+            let step = *step.get_or_insert_with(|| curve::step_of(line));
+            self.monitor.metric(name, Point { at, value, step });
             let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
             latest.insert(name.to_owned(), (value, at));
         });
@@ -194,6 +200,7 @@ fn linear_learner() -> Vec<Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::monitor::Monitors;
     use super::*;
     use proptest::prelude::*;
 
@@ -269,7 +276,8 @@ mod tests {
 
     #[test]
     fn the_last_value_counts_with_its_time() {
-        let gathered = Gathered::new(definitions(&[("loss", "loss=(\\S+)")]));
+        let (monitor, _) = Monitors::default().open("j", Timestamp::from_millis(0));
+        let gathered = Gathered::new(definitions(&[("loss", "loss=(\\S+)")]), Arc::clone(&monitor));
         gathered.line("loss=3", Timestamp::from_millis(1_000));
         gathered.line("loss=1.5", Timestamp::from_millis(2_500));
         gathered.line("no loss", Timestamp::from_millis(9_000));
@@ -277,6 +285,9 @@ mod tests {
             gathered.document(),
             [json!({"MetricName": "loss", "Value": 1.5, "Timestamp": 2.5})]
         );
+        let values: Vec<f64> =
+            monitor.history().metrics["loss"].points().map(|point| point.value).collect();
+        assert_eq!(values, [3.0, 1.5]);
     }
 
     proptest! {

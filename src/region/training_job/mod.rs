@@ -6,8 +6,10 @@
 
 mod artifact;
 mod attempt;
+mod curve;
 pub mod machine;
 mod metrics;
+mod monitor;
 mod reconciler;
 mod record;
 mod rules;
@@ -15,6 +17,8 @@ mod spec;
 #[cfg(test)]
 mod tests;
 
+pub use curve::{Curve, Curves, Point};
+pub use monitor::{History, Monitor, Monitors, Reading, Used, from_log as metrics_from_log};
 pub use reconciler::{reconcile, work_folders};
 pub(super) use record::text_map;
 pub(super) use spec::size as instance_size;
@@ -62,15 +66,24 @@ pub(super) fn rows(table: &mut Table) {
 
 /// A job's time on instances, by instance type.
 pub(super) fn instance_time(row: &Row, now: Timestamp) -> BTreeMap<String, Duration> {
-    let mut times = BTreeMap::new();
-    let Some(record) = Record::of(row.clone(), now) else { return times };
-    let ran = record.private.ran(now);
-    if !ran.is_zero() {
-        for group in spec::groups(&row.body) {
-            *times.entry(group.instance_type).or_default() += ran * group.count;
+    let mut times = ledger(row, now).total(now);
+    times.retain(|_, span| !span.is_zero());
+    times
+}
+
+/// What a job's row says of its time on instances.
+pub(super) fn ledger(row: &Row, now: Timestamp) -> billing::Ledger {
+    let Some(record) = Record::of(row.clone(), now) else { return billing::Ledger::default() };
+    let (mut settled, mut running) = (BTreeMap::new(), BTreeMap::new());
+    let private = &record.private;
+    for group in spec::groups(&row.body) {
+        *settled.entry(group.instance_type.clone()).or_insert(0) +=
+            private.ran_ms * u64::from(group.count);
+        if private.began.is_some() {
+            *running.entry(group.instance_type).or_insert(0) += group.count;
         }
     }
-    times
+    billing::Ledger::of(settled, running, private.began)
 }
 
 fn arn(region: &Region, name: &str) -> String {

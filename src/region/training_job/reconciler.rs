@@ -5,7 +5,7 @@
 //! not hold as well, so that after a crash the next region goes on from there. Whose turn it is
 //! decides [`Admission`], in the order in which the jobs were created.
 
-use super::super::admission::{Admission, Resources};
+use super::super::admission::{Admission, machine};
 use super::super::{Region, work};
 use super::artifact;
 use super::attempt::{self, Ended};
@@ -34,7 +34,6 @@ const MOST_INTERRUPTIONS: u32 = 25;
 /// What the jobs' tasks share.
 pub(super) struct Yard {
     pub region: Arc<Region>,
-    admission: Mutex<Admission>,
     /// By lower-cased name; the jobs that have a task.
     pokes: Mutex<HashMap<String, Arc<Notify>>>,
     /// Jobs whose task has just ended: one of that name may have been created meanwhile.
@@ -49,12 +48,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub async fn reconcile(region: Arc<Region>) {
     let mut events = region.store().subscribe();
     let mut stopping = region.stopping();
-    let yard = Arc::new(Yard {
-        admission: Mutex::new(Admission::new(machine_size())),
-        pokes: Mutex::default(),
-        left: Mutex::default(),
-        region,
-    });
+    *lock(region.admission()) = Admission::new(machine());
+    let yard = Arc::new(Yard { pokes: Mutex::default(), left: Mutex::default(), region });
     let mut jobs = JoinSet::new();
     yard.adopt_all(&mut jobs);
     let mut round = tokio::time::interval_at(tokio::time::Instant::now() + ROUND, ROUND);
@@ -119,18 +114,6 @@ fn unfinished(region: &Region) -> Result<Vec<Row>, StoreError> {
     })
 }
 
-/// What this machine has, for jobs to share.
-fn machine_size() -> Resources {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Resources::new(cores as f64, memory_mib().unwrap_or(4096))
-}
-
-fn memory_mib() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
-}
-
 impl Yard {
     /// Gives every unfinished job a task, oldest first, and pokes those that have one.
     fn adopt_all(self: &Arc<Self>, jobs: &mut JoinSet<()>) {
@@ -177,7 +160,7 @@ impl Yard {
         if record.private.outcome.is_none() && record.progress.status() == Status::InProgress {
             // Asked here and not in the task, so that turns come in the order of creation.
             let demand = Spec::read(&record.row.body).demand(&self.region);
-            lock(&self.admission).request(&key, demand);
+            lock(self.region.admission()).request(&key, demand);
         }
         let seat = Seat { yard: Arc::clone(self), key };
         let job = Job { seat, name: record.row.name, poke };
@@ -191,11 +174,11 @@ impl Yard {
     }
 
     fn is_admitted(&self, key: &str) -> bool {
-        lock(&self.admission).is_running(key)
+        lock(self.region.admission()).is_running(key)
     }
 
     fn leave(&self, key: &str) {
-        let next = lock(&self.admission).release(key);
+        let next = lock(self.region.admission()).release(key);
         let mut pokes = lock(&self.pokes);
         pokes.remove(key);
         lock(&self.left).push(key.to_owned());

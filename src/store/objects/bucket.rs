@@ -1,8 +1,9 @@
 //! Buckets.
 
 use super::{ObjectError, Objects};
+use crate::domain::kind;
 use crate::domain::time::Timestamp;
-use crate::store::{Change, StoreError};
+use crate::store::{Change, Changed, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ impl Objects {
                     .connection
                     .prepare_cached("DELETE FROM bucket WHERE id = ?1")?
                     .execute([id])?;
-                Ok(())
+                Ok(change.tell(kind::BUCKET.to_owned(), name, Changed::Deleted, String::new())?)
             })
             .await
     }
@@ -72,13 +73,18 @@ impl Objects {
 
 fn create(change: &mut Change<'_>, name: String) -> Result<(), ObjectError> {
     change.mark()?;
+    let (now, revision) = (change.now().as_millis(), change.revision + 1);
     let inserted = change
         .connection
         .prepare_cached(
-            "INSERT INTO bucket (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            "INSERT INTO bucket (name, created, modified, revision) VALUES (?1, ?2, ?2, ?3)
+             ON CONFLICT DO NOTHING",
         )?
-        .execute(params![name, change.now().as_millis()])?;
-    if inserted == 0 { Err(ObjectError::BucketExists(name)) } else { Ok(()) }
+        .execute(params![name, now, revision])?;
+    if inserted == 0 {
+        return Err(ObjectError::BucketExists(name));
+    }
+    Ok(change.tell(kind::BUCKET.to_owned(), name, Changed::Created, String::new())?)
 }
 
 pub(super) fn id(connection: &Connection, name: &str) -> Result<i64, ObjectError> {

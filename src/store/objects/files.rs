@@ -10,6 +10,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// Names a file. The upper half says in which opening of the store it was made, so that the sweep
 /// of what earlier ones left behind cannot meet an upload that is still running.
@@ -25,6 +26,8 @@ pub(in crate::store) struct Files {
     pins: Mutex<HashMap<i64, Pin>>,
     housekeeper: Housekeeper,
     closing: Arc<AtomicBool>,
+    /// Woken by every commit that changed objects.
+    pub touched: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -50,7 +53,14 @@ impl Files {
             pins: Mutex::default(),
             housekeeper,
             closing,
+            touched: Arc::default(),
         }
+    }
+
+    /// Wakes those who follow buckets, once this change is committed.
+    pub fn touch(&self, change: &mut Change<'_>) {
+        let touched = Arc::clone(&self.touched);
+        change.afterwards(move || touched.notify_one());
     }
 
     pub fn new_id(&self) -> FileId {

@@ -16,6 +16,7 @@ mod listing;
 mod multipart;
 mod object;
 mod reader;
+mod row;
 
 pub use about::{About, Checksum, ChecksumKind, Object};
 pub use bucket::Bucket;
@@ -28,6 +29,7 @@ pub use object::Condition;
 pub use reader::Reader;
 
 pub(super) use files::Files;
+pub(super) use row::{count as count_rows, get as get_row, list as list_rows};
 
 use super::Store;
 use std::sync::Arc;

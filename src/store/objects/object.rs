@@ -215,6 +215,7 @@ impl Objects {
                             .prepare_cached("DELETE FROM object WHERE bucket = ?1 AND key = ?2")?
                             .execute(params![bucket, key.as_bytes()])?;
                         blob::release(change, &files, blob)?;
+                        files.touch(change);
                     }
                 }
                 Ok(())
@@ -303,5 +304,6 @@ pub(super) fn place(
     if let Some((blob, _)) = before {
         blob::release(change, files, blob)?;
     }
+    files.touch(change);
     Ok(())
 }

@@ -1,8 +1,12 @@
-//! Parts that screens are made of. Each draws plain data into a rectangle.
+//! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
 
+pub mod chart;
 pub mod document;
 pub mod filter;
 pub mod form;
+pub mod latency;
 pub mod log;
+pub mod spark;
 pub mod table;
-mod typing;
+pub mod timeline;
+pub mod typing;

@@ -1,0 +1,32 @@
+//! What the gateway counts of itself: everything that is bounded, and what was turned away for it.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// Shared by the workers, the streams and whoever shows them.
+#[derive(Default)]
+pub(super) struct Gauges {
+    /// Connections being served now.
+    pub(super) open: AtomicUsize,
+    /// How many there may be.
+    pub(super) capacity: AtomicUsize,
+    /// Connections that were turned away since the start because there were so many.
+    pub(super) turned_away: AtomicU64,
+    /// Streams refused because there were so many.
+    pub(super) streams_refused: AtomicU64,
+    /// Batches of log lines that followers missed because they read too slowly.
+    pub(super) batches_missed: AtomicU64,
+    /// Readings of training jobs that followers missed.
+    pub(super) readings_missed: AtomicU64,
+    /// Times that a watcher had to start from a new snapshot.
+    pub(super) resyncs: AtomicU64,
+}
+
+impl Gauges {
+    pub(super) fn count(counter: &AtomicU64, more: u64) {
+        counter.fetch_add(more, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(counter: &AtomicU64) -> u64 {
+        counter.load(Ordering::Relaxed)
+    }
+}
