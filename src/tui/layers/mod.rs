@@ -7,6 +7,7 @@ mod help;
 mod leave;
 mod outcome;
 mod palette;
+mod prompt;
 
 pub use code::Code;
 pub use confirm::Confirm;
@@ -15,6 +16,7 @@ pub use help::Help;
 pub use leave::Leave;
 pub use outcome::Outcome;
 pub use palette::Palette;
+pub use prompt::Prompt;
 
 use super::keymap::Context;
 
