@@ -4,6 +4,7 @@
 //! a seed takes it as an argument, so that every rule built on it can be tested in virtual time.
 
 pub mod arn;
+pub mod distribution;
 pub mod histogram;
 pub mod instance;
 pub mod kind;
@@ -11,3 +12,4 @@ pub mod money;
 pub mod pick;
 pub mod seed;
 pub mod time;
+pub mod verdict;

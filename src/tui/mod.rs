@@ -14,6 +14,7 @@ pub mod columns;
 pub mod cost;
 pub mod driver;
 pub mod effect;
+pub mod format;
 pub mod frame;
 pub mod keymap;
 pub mod keys;

@@ -1,4 +1,14 @@
-//! Parts that screens are made of. Each draws plain data into a rectangle.
+//! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
 
+pub mod axis;
+pub mod canvas;
+pub mod chart;
 pub mod filter;
+pub mod latency;
+pub mod legend;
+pub mod spark;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod timeline;
+pub mod trace;
