@@ -11,7 +11,7 @@ pub mod error;
 pub mod event_stream;
 pub mod model;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod shaping;
 pub mod signing;
 pub mod validation;

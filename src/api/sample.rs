@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 /// A stream of choices from one seed.
-pub(super) struct Chooser(fastrand::Rng);
+pub(crate) struct Chooser(fastrand::Rng);
 
 impl Chooser {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(fastrand::Rng::with_seed(seed))
     }
 
@@ -29,7 +29,7 @@ impl Chooser {
     }
 
     /// A document of the shape's types; its constraints are not minded.
-    pub(super) fn document(&mut self, service: &Service, id: ShapeId, depth: usize) -> Value {
+    pub(crate) fn document(&mut self, service: &Service, id: ShapeId, depth: usize) -> Value {
         match &service.get(id).kind {
             Kind::Structure(structure) if structure.union && !structure.members.is_empty() => {
                 let member = &structure.members[self.below(structure.members.len())];

@@ -9,7 +9,7 @@ mod render;
 mod types;
 
 use super::error::AwsError;
-use super::model::{Operation, Service};
+use super::model::{Kind, Operation, Service, ShapeId};
 use constraints::Checker;
 use serde_json::Value;
 pub(super) use types::type_name;
@@ -42,6 +42,20 @@ fn run(
         None => Ok(()),
         Some(message) => Err(AwsError::new(400, failure_code(service), message)),
     }
+}
+
+/// What one value of a shape breaks, in AWS's words, for a form that checks as one types. What is inside
+/// of a structure, list or map is not looked at.
+pub fn broken(service: &Service, shape: ShapeId, value: &Value) -> Vec<String> {
+    let container = matches!(
+        (&service.get(shape).kind, value),
+        (Kind::Structure(_) | Kind::Map { .. }, Value::Object(_))
+            | (Kind::List { .. }, Value::Array(_))
+    );
+    if !container && let Err(message) = types::check(service, shape, value) {
+        return vec![message];
+    }
+    constraints::told_of(service, shape, value)
 }
 
 /// What each service calls a request that breaks its model.

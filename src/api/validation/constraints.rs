@@ -2,7 +2,7 @@
 //! are walked into; when they are scalars AWS tells of the whole list or map in one failure.
 
 use super::render::{self, push_lower};
-use crate::api::model::{Kind, Length, Member, Range, Service, Structure, Text};
+use crate::api::model::{Kind, Length, Member, Range, Service, ShapeId, Structure, Text};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
 
     fn member(&mut self, member: &Member, value: &Value) {
         let mut broken = Vec::new();
-        own(self.service, member, value, &mut broken);
+        own(self.service, member.shape, value, &mut broken);
         for constraint in broken.iter().filter(|broken| broken.pattern) {
             self.report(member, value, &constraint.text);
         }
@@ -160,8 +160,8 @@ struct Broken {
 }
 
 /// Constraints that the value itself breaks, not what is inside it.
-fn own(service: &Service, member: &Member, value: &Value, broken: &mut Vec<Broken>) {
-    match (&service.get(member.shape).kind, value) {
+fn own(service: &Service, shape: ShapeId, value: &Value, broken: &mut Vec<Broken>) {
+    match (&service.get(shape).kind, value) {
         (Kind::String(text), Value::String(value)) => string(service, text, value, broken),
         (Kind::List { length, .. }, Value::Array(items)) => sized(*length, items.len(), broken),
         (Kind::Map { length, .. }, Value::Object(object)) => sized(*length, object.len(), broken),
@@ -199,8 +199,15 @@ fn own(service: &Service, member: &Member, value: &Value, broken: &mut Vec<Broke
 
 fn breaks(service: &Service, member: &Member, value: &Value) -> bool {
     let mut broken = Vec::new();
-    own(service, member, value, &mut broken);
+    own(service, member.shape, value, &mut broken);
     !broken.is_empty()
+}
+
+/// What the value itself breaks, in AWS's words.
+pub(super) fn told_of(service: &Service, shape: ShapeId, value: &Value) -> Vec<String> {
+    let mut broken = Vec::new();
+    own(service, shape, value, &mut broken);
+    broken.into_iter().map(|broken| broken.text).collect()
 }
 
 fn string(service: &Service, text: &Text, value: &str, broken: &mut Vec<Broken>) {

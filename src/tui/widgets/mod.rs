@@ -3,12 +3,16 @@
 pub mod axis;
 pub mod canvas;
 pub mod chart;
+pub mod document;
 pub mod filter;
+pub mod form;
 pub mod latency;
 pub mod legend;
+pub mod log;
 pub mod spark;
 pub mod table;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timeline;
 pub mod trace;
+pub mod typing;
