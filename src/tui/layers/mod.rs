@@ -6,6 +6,7 @@ mod document;
 mod help;
 mod leave;
 mod palette;
+mod prompt;
 
 pub use code::Code;
 pub use confirm::Confirm;
@@ -13,6 +14,7 @@ pub use document::Document;
 pub use help::Help;
 pub use leave::Leave;
 pub use palette::Palette;
+pub use prompt::Prompt;
 
 use super::keymap::Context;
 
