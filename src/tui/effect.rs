@@ -88,6 +88,8 @@ pub enum Effect {
     Mouse(bool),
     /// Trust the folder and go on.
     Trust,
+    /// Start the workspace's region, which has gone.
+    Start,
     Suspend,
     /// Everything anew: the screen may have been written over.
     Redraw,

@@ -39,6 +39,7 @@ pub(super) enum Left {
     Edit { ticket: Ticket, suffix: String, text: String },
     Mouse(bool),
     Trust,
+    Start,
     Suspend,
     Redraw,
 }
@@ -65,6 +66,7 @@ impl Performer {
             }
             Effect::Mouse(on) => return Some(Left::Mouse(on)),
             Effect::Trust => return Some(Left::Trust),
+            Effect::Start => return Some(Left::Start),
             Effect::Suspend => return Some(Left::Suspend),
             Effect::Redraw => return Some(Left::Redraw),
             Effect::Follow(wants) => self.follower.follow(&wants),

@@ -4,6 +4,7 @@
 mod endpoint;
 mod endpoint_config;
 mod model;
+mod overview;
 
 use super::keymap::Binding;
 use super::row::Row;
@@ -26,6 +27,14 @@ pub struct Screen {
 }
 
 pub static SCREENS: &[Screen] = &[
+    Screen {
+        name: "overview",
+        parent: "Overview",
+        about: "The region as a picture: what exists, what moves, what it costs",
+        keys: &["1"],
+        bindings: overview::KEYS,
+        open: |_| Box::new(overview::Overview::default()),
+    },
     Screen {
         name: "endpoints",
         parent: "Endpoints",

@@ -1,6 +1,8 @@
 //! The picture: nodes in columns, arrows routed between them, traffic moving along.
 
-use super::topology::{BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant};
+use super::topology::{
+    BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant,
+};
 use crate::tui::row::Row;
 use crate::tui::status::mood;
 use crate::tui::text::{clean, fit, width};
@@ -118,7 +120,8 @@ fn about(node: &Node, scene: &Scene<'_>) -> String {
     let row = &node.row;
     match node.column {
         JOBS => {
-            let algorithm = crate::tui::columns::image_name(row.at("/AlgorithmSpecification/TrainingImage"));
+            let algorithm =
+                crate::tui::columns::image_name(row.at("/AlgorithmSpecification/TrainingImage"));
             let state = match row.status.as_str() {
                 "InProgress" => row.text("SecondaryStatus").to_owned(),
                 _ => row
@@ -260,7 +263,8 @@ impl Grid {
     }
 
     fn mark(&mut self, x: u16, line: usize, directions: u8) {
-        let inside = x >= self.area.x && x < self.area.right() && line < usize::from(self.area.height);
+        let inside =
+            x >= self.area.x && x < self.area.right() && line < usize::from(self.area.height);
         if inside {
             let at = line * usize::from(self.area.width) + usize::from(x - self.area.x);
             self.cells[at] |= directions;
