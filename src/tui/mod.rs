@@ -25,6 +25,8 @@ pub mod row;
 pub mod screens;
 pub mod state;
 pub mod status;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod theme;
 pub mod tour;

@@ -149,6 +149,7 @@ impl State {
             keymap: &self.keymap,
             now: self.now,
             read_only: self.read_only,
+            mouse: self.mouse,
         }
     }
 
@@ -267,6 +268,7 @@ impl State {
                 Effect::Run { ticket, words } => (*ticket, words.join(" "), Some(words.clone())),
                 Effect::Call { ticket, operation, .. } => (*ticket, operation.clone(), None),
                 Effect::Post { ticket, path } => (*ticket, path.clone(), None),
+                Effect::Save { ticket, path, .. } => (*ticket, format!("write {path}"), None),
                 _ => continue,
             };
             let (since, what) = (self.now, String::new());

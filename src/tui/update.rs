@@ -385,6 +385,11 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Confirm { question, names, then } => {
                 state.layers.push(Box::new(Confirm::new(question, names, then)));
             }
+            Request::Command(line) => {
+                let palette = Palette::new(&state.history, state.top()).with(line);
+                state.layers.push(Box::new(palette));
+            }
+            Request::Theme(theme) => state.theme = theme,
             Request::Ran(line) => {
                 state.history.retain(|known| *known != line);
                 state.history.push_front(line);

@@ -21,6 +21,14 @@ impl Palette {
     }
 }
 
+impl Palette {
+    /// Begins with a line in it, the cursor at its end.
+    #[must_use]
+    pub fn with(self, line: String) -> Self {
+        Self { input: Input::new(line) }
+    }
+}
+
 impl View for Palette {
     fn name(&self) -> &'static str {
         "palette"
