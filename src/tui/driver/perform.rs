@@ -2,10 +2,11 @@
 
 use super::follow::Follower;
 use super::load;
+use super::logs;
 use crate::client::{CallError, Client, Invocation};
 use crate::command::{self, CommandError, Outcome, Progress, RecordedCall, Session, rows};
 use crate::tui::effect::Effect;
-use crate::tui::msg::{Answer, Failure, Load, Msg, Ticket};
+use crate::tui::msg::{Answer, Credentials, Failure, Load, Msg, Secret, Ticket};
 use crate::tui::row::Row;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -19,8 +20,6 @@ use tokio::task::AbortHandle;
 
 /// Bytes of an object that a preview reads.
 const PREVIEW: usize = 256 * 1024;
-/// Events of a search across a group.
-const FOUND: usize = 5000;
 
 pub(super) struct Performer {
     client: watch::Receiver<Option<Client>>,
@@ -76,6 +75,7 @@ impl Performer {
             }
             Effect::Run { ticket, words } => self.run(ticket, words),
             Effect::Save { ticket, path, text } => self.save(ticket, &path, text),
+            Effect::Credentials => self.credentials(),
             other => self.ask(other),
         }
         None
@@ -100,6 +100,16 @@ impl Performer {
             let _ = told.send(Msg::Answer { ticket, answer: Answer { outcome, calls } }).await;
         });
         self.running.insert(ticket, task.abort_handle());
+    }
+
+    /// Without a region there is no key to tell of; whoever asked asks again.
+    fn credentials(&self) {
+        if let Ok(client) = self.client() {
+            let known = client.credentials();
+            let (access_key, secret) =
+                (known.access_key.clone(), Secret::new(known.secret_key.clone()));
+            let _ = self.told.try_send(Msg::Credentials(Credentials { access_key, secret }));
+        }
     }
 
     fn cancel(&mut self, ticket: Ticket) {
@@ -194,6 +204,7 @@ impl Performer {
             | Effect::Objects { ticket, .. }
             | Effect::Preview { ticket, .. }
             | Effect::LogGroups { ticket }
+            | Effect::LogStreams { ticket, .. }
             | Effect::SearchLogs { ticket, .. } => *ticket,
             _ => return,
         };
@@ -234,8 +245,9 @@ async fn answer(client: &Client, effect: Effect) -> (Result<Value, Failure>, Vec
         }
         Effect::Objects { bucket, prefix, .. } => objects(client, &bucket, &prefix).await,
         Effect::Preview { bucket, key, .. } => preview(client, &bucket, &key).await,
-        Effect::LogGroups { .. } => log_groups(client).await,
-        Effect::SearchLogs { group, pattern, .. } => search(client, &group, &pattern).await,
+        Effect::LogGroups { .. } => logs::groups(client).await,
+        Effect::LogStreams { group, .. } => logs::streams(client, &group).await,
+        Effect::SearchLogs { group, pattern, .. } => logs::search(client, &group, &pattern).await,
         _ => Ok(Value::Null),
     };
     (outcome.map_err(|error| refused(&error)), calls)
@@ -303,42 +315,6 @@ async fn preview(client: &Client, bucket: &str, key: &str) -> Result<Value, Call
         }
         Err(_) => json!({"base64": STANDARD.encode(part), "size": size, "more": more}),
     })
-}
-
-async fn log_groups(client: &Client) -> Result<Value, CallError> {
-    let mut groups = Vec::new();
-    let mut input = json!({"limit": 50});
-    loop {
-        let page = client.call("logs", "DescribeLogGroups", &input).await?;
-        for group in page["logGroups"].as_array().into_iter().flatten() {
-            let text = |member: &str| group[member].as_str().unwrap_or_default().to_owned();
-            groups.push(Row {
-                kind: "log-group".into(),
-                name: text("logGroupName"),
-                arn: text("arn"),
-                created: group["creationTime"].as_f64().unwrap_or(0.0) / 1000.0,
-                body: group.clone(),
-                ..Row::default()
-            });
-        }
-        match page.get("nextToken") {
-            Some(token) => input["nextToken"] = token.clone(),
-            None => return Ok(json!(groups)),
-        }
-    }
-}
-
-async fn search(client: &Client, group: &str, pattern: &str) -> Result<Value, CallError> {
-    let mut events = Vec::new();
-    let mut input = json!({"logGroupName": group, "filterPattern": pattern});
-    loop {
-        let page = client.call("logs", "FilterLogEvents", &input).await?;
-        events.extend(page["events"].as_array().into_iter().flatten().cloned());
-        match page.get("nextToken") {
-            Some(token) if events.len() < FOUND => input["nextToken"] = token.clone(),
-            _ => return Ok(json!(events)),
-        }
-    }
 }
 
 fn document(outcome: Outcome) -> Value {
