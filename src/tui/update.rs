@@ -5,7 +5,7 @@ use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::Binding;
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, Palette};
+use super::layers::{Code, Confirm, Document, Help, Leave, New, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::screens;
 use super::state::{Action, State};
@@ -266,6 +266,10 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             tour.toggle(&state.scene(), &mut out);
             state.tour = tour;
             return carry_out(state, out);
+        }
+        "new" => {
+            let screen = state.screen().map_or("", View::name);
+            state.layers.push(New::begin(screen, &state.mirror));
         }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],

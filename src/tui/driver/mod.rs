@@ -6,6 +6,7 @@
 mod follow;
 mod link;
 mod load;
+mod object;
 mod perform;
 
 use super::effect::Effect;

@@ -1,6 +1,7 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+pub mod lineage;
 mod note;
 mod rows;
 

@@ -208,9 +208,8 @@ pub(crate) fn key(text: &str) -> KeyEvent {
         ("alt-", KeyModifiers::ALT),
         ("shift-", KeyModifiers::SHIFT),
     ];
-    while let Some((prefix, modifier)) = prefixes
-        .iter()
-        .find(|(prefix, _)| rest.len() > prefix.len() && rest.starts_with(prefix))
+    while let Some((prefix, modifier)) =
+        prefixes.iter().find(|(prefix, _)| rest.len() > prefix.len() && rest.starts_with(prefix))
     {
         modifiers |= *modifier;
         rest = &rest[prefix.len()..];

@@ -111,7 +111,8 @@ pub(crate) fn instance(variant: &str, number: u32, fleet: &str, state: &str) -> 
 impl Traffic {
     /// `iris-live` with blue and green at 90 to 10; green is the faster one.
     pub(crate) fn iris() -> Self {
-        let arms = vec![Arm::new("blue", 0.9, 90.0, 1_820.0), Arm::new("green", 0.1, 10.0, 1_110.0)];
+        let arms =
+            vec![Arm::new("blue", 0.9, 90.0, 1_820.0), Arm::new("green", 0.1, 10.0, 1_110.0)];
         let at = super::START as f64 / 1000.0;
         Self { endpoint: "iris-live", at, status: "InService", arms, more: json!({}) }
     }
