@@ -3,20 +3,23 @@
 //! stdout is data and stderr is talk, so that `sagebrush … -o json | jq` works while long work
 //! shows its progress.
 
+mod workbench;
+
 use clap::{CommandFactory, Parser};
 use indicatif::{ProgressBar, ProgressStyle};
-use sagebrush::command::cli::{Cli, Command, OutputFormat, ReportFormat, RunArgs, ServeArgs};
+use sagebrush::command::cli::{
+    Cli, Command, OutputFormat, ReportFormat, RunArgs, ServeArgs, WorkbenchArgs,
+};
 use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::workspace::Workspace;
 use sagebrush::command::{
-    CommandError, Outcome, Progress, Quiet, Session, admin, demo, render, run, shown,
+    CommandError, Outcome, Progress, Quiet, Session, admin, clean_up, demo, render, run, shown,
+    trust,
 };
 use sagebrush::gateway::PortChoice;
 use sagebrush::script::report::{Report, Style};
 use sagebrush::script::run::{Ending, Script};
-use sagebrush::tui::driver;
-use sagebrush::tui::state::Options;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -42,7 +45,12 @@ pub fn main() -> ExitCode {
 fn install_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // A warning that cannot be written is lost; to complain of that would be to panic.
+    tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 fn fail(error: &CommandError) -> ExitCode {
@@ -56,20 +64,27 @@ async fn dispatch(cli: Cli) -> ExitCode {
     let folder = cli.workspace.clone().unwrap_or_else(|| PathBuf::from("."));
     let (output, show) = (cli.output, cli.show.show);
     let result = match cli.command {
-        None => Ok(start_here(&cli.workspace).await),
+        None => start_here(cli.workspace.as_deref(), &cli.workbench).await,
+        Some(Command::Replay(args)) => workbench::replay(&args),
+        Some(Command::Render(args)) => workbench::render(cli.workspace.as_deref(), &args).await,
+        Some(Command::Config) => {
+            print!("{}", sagebrush::tui::config::sample());
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Run(args)) => script(&args, cli.workspace.as_deref()).await,
         Some(Command::Serve(args)) => serve(&folder, &args).await,
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "sagebrush",
-                &mut std::io::stdout(),
-            );
+            // Made first and written then: it panics over a reader that has seen enough.
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "sagebrush", &mut text);
+            let _ = std::io::stdout().lock().write_all(&text);
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Coverage(args)) => {
             admin::coverage(args.service.as_deref()).map(|outcome| print(&outcome, output))
+        }
+        Some(Command::Trust(args)) => {
+            trust::command(&folder, args.revoke).map(|outcome| print(&outcome, output))
         }
         Some(Command::Verb(verb)) => one_verb(&folder, &verb, output, show).await,
         Some(other) => in_workspace(&folder, other, output).await,
@@ -83,9 +98,14 @@ fn print(outcome: &Outcome, output: OutputFormat) -> ExitCode {
         OutputFormat::Table => render::text(outcome),
         OutputFormat::Json => render::json(outcome),
     };
-    // A reader that has seen enough (`| head`) is no failure.
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    ExitCode::SUCCESS
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // A reader that has seen enough (`| head`) is no failure, a full disk is.
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            fail(&CommandError::io("standard output", error))
+        }
+        _ => ExitCode::SUCCESS,
+    }
 }
 
 async fn in_workspace(
@@ -98,7 +118,11 @@ async fn in_workspace(
         Command::Stop => admin::stop(&workspace).await?,
         Command::Status => admin::status(&workspace).await?,
         Command::Env(args) => admin::environment(&workspace, args.shell).await?,
-        _ => admin::doctor(&workspace).await?,
+        _ => {
+            let (outcome, well) = admin::doctor(&workspace).await?;
+            let printed = print(&outcome, output);
+            return Ok(if well { printed } else { ExitCode::FAILURE });
+        }
     };
     Ok(print(&outcome, output))
 }
@@ -109,9 +133,12 @@ fn read_workspace(folder: &Path) -> Result<Workspace, CommandError> {
 
 /// Without a subcommand: the workbench on a terminal, else the demo, headless, so that
 /// `cargo run --release` shows what this is.
-async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
+async fn start_here(
+    workspace: Option<&Path>,
+    args: &WorkbenchArgs,
+) -> Result<ExitCode, CommandError> {
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        return workbench(workspace.as_deref()).await.unwrap_or_else(|error| fail(&error));
+        return workbench::open(workspace, args).await;
     }
     let args = RunArgs {
         script: PathBuf::from("iris"),
@@ -120,16 +147,7 @@ async fn start_here(workspace: &Option<PathBuf>) -> ExitCode {
         junit: None,
         report: None,
     };
-    script(&args, workspace.as_deref()).await.unwrap_or_else(|error| fail(&error))
-}
-
-async fn workbench(folder: Option<&Path>) -> Result<ExitCode, CommandError> {
-    let workspace = read_workspace(folder.unwrap_or(Path::new(".")))?;
-    let options = Options { workspace: workspace.name(), ..Options::default() };
-    driver::run(driver::Launch { workspace, options })
-        .await
-        .map_err(|error| CommandError::io("the workbench", error))?;
-    Ok(ExitCode::SUCCESS)
+    script(&args, workspace).await
 }
 
 async fn one_verb(
@@ -151,6 +169,7 @@ async fn one_verb(
     let base = std::env::current_dir().map_err(|error| CommandError::io("this folder", error))?;
     let mut session = Session::new(client, base, Arc::clone(&progress));
     let outcome = interruptible(run(&mut session, verb)).await;
+    tidy(&mut session, &outcome).await;
     progress.step(0, 0, "");
     let outcome = outcome?;
     Ok(print(
@@ -208,6 +227,7 @@ async fn serve(folder: &Path, args: &ServeArgs) -> Result<ExitCode, CommandError
         (None, Some(port)) => PortChoice::From(port),
         (None, None) => PortChoice::default(),
     };
+    trust::on_first_start(&workspace)?;
     let host = Host::start(workspace, port).await.map_err(host_failed)?;
     if let Some(taken) = host.gateway().taken {
         eprintln!("port {taken} is taken; using {}", host.gateway().address.port());
@@ -251,7 +271,9 @@ fn source(path: &Path) -> Result<Source, CommandError> {
         let known = demo::names().join(", ");
         CommandError::io(format!("{} (built-in demos: {known})", path.display()), error)
     })?;
-    let base = path.parent().unwrap_or(Path::new(".")).to_owned();
+    // A script in this very folder is named without one.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let base = parent.unwrap_or(Path::new(".")).to_owned();
     let folder = base.file_name().map(|name| format!("{}/", name.to_string_lossy()));
     let file = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = format!("{}{}", folder.unwrap_or_default(), file.unwrap_or_default());
@@ -293,7 +315,21 @@ async fn steps(
     script: &Script,
     report: &mut Report,
 ) -> Result<Ending, CommandError> {
-    interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) }).await
+    let ending =
+        interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) })
+            .await;
+    tidy(session, &ending).await;
+    ending
+}
+
+/// After an interruption: what the command set up for its own use goes, and whoever is asked to end
+/// twice ends at once.
+async fn tidy<T>(session: &mut Session, ending: &Result<T, CommandError>) {
+    if matches!(ending, Err(CommandError::Interrupted))
+        && let Err(error) = interruptible(clean_up(session)).await
+    {
+        eprintln!("warning: not all is cleaned up: {}", render::escape(&error.to_string()));
+    }
 }
 
 /// Runs the script on a region of its own in this process, in a folder that goes with it.

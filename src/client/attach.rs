@@ -21,10 +21,13 @@ pub struct Attached {
 pub const FILE: &str = "region.json";
 
 impl Attached {
-    /// What the folder tells, whether or not that region still runs.
+    /// What the folder tells, whether or not that region still runs. The folder may have come with
+    /// a repository: where it leads away from itself, or out of this machine, it is not followed.
     pub fn read(dir: &Path) -> Option<Self> {
-        let text = std::fs::read_to_string(dir.join(FILE)).ok()?;
-        serde_json::from_str(&text).ok()
+        let own = std::fs::symlink_metadata(dir).ok()?.is_dir();
+        let text = own.then(|| std::fs::read_to_string(dir.join(FILE)).ok())??;
+        let attached: Self = serde_json::from_str(&text).ok()?;
+        attached.address.ip().is_loopback().then_some(attached)
     }
 
     /// Leaves word, atomically.
@@ -50,5 +53,37 @@ pub async fn attach(dir: &Path, credentials: Credentials) -> Option<(Client, Att
             Some((client, attached, health))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(dir: &Path, address: &str) -> Attached {
+        let attached = Attached {
+            pid: 1,
+            address: address.parse().unwrap(),
+            region: "us-east-1".into(),
+            account: "123456789012".into(),
+        };
+        attached.write(dir).unwrap();
+        attached
+    }
+
+    #[test]
+    fn what_leads_elsewhere_is_not_followed() {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join(".sagebrush");
+        std::fs::create_dir(&dir).unwrap();
+        assert_eq!(Attached::read(&dir), None);
+        let here = left(&dir, "127.0.0.1:7242");
+        assert_eq!(Attached::read(&dir), Some(here));
+        let link = parent.path().join("link");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&dir, &link).unwrap();
+        assert_eq!(Attached::read(&link), None);
+        left(&dir, "192.0.2.1:80");
+        assert_eq!(Attached::read(&dir), None);
     }
 }

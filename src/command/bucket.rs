@@ -113,12 +113,11 @@ pub async fn upload(session: &mut Session, args: &UploadArgs) -> Result<Outcome,
     for (index, file) in files.iter().enumerate() {
         let key = key_of(&source, file, prefix)?;
         session.progress.step(index as u64, files.len() as u64, &key);
-        // Of a folder the very file, from where the folder was named.
-        let named = match file.strip_prefix(&source) {
+        let shown = match file.strip_prefix(&source) {
             Ok(below) if !below.as_os_str().is_empty() => args.source.join(below),
             _ => args.source.clone(),
         };
-        let body = format!("fileb://{}", named.display());
+        let body = format!("fileb://{}", shown.display());
         let input = json!({"Bucket": bucket, "Key": key, "Body": body});
         session.note("s3", "PutObject", input);
         bytes += session.client.put_file(bucket, &key, file).await?;
@@ -193,7 +192,9 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
         return Ok(Outcome::said(format!("{} ({bytes} bytes)", path.display())));
     }
     let folder = session.path(&target.unwrap_or_else(|| PathBuf::from(".")));
-    let objects = session.client.list_objects(bucket, key).await?;
+    let mut objects = session.client.list_objects(bucket, key).await?;
+    // Consoles make such empty objects to show a folder.
+    objects.retain(|object| !(object.key.ends_with('/') && object.size == 0));
     let mut bytes = 0;
     for object in &objects {
         let relative = safe(&object.key[key.len()..])?;

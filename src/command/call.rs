@@ -7,6 +7,7 @@ use crate::api::model::{self, Kind, Service, ShapeId};
 use serde_json::{Map, Value};
 
 pub async fn run(session: &mut Session, args: &CallArgs) -> Result<Outcome, CommandError> {
+    service(&args.service)?;
     let operation = operation_name(&args.service, &args.operation);
     if args.members.iter().any(|member| member == "--help" || member == "-h") {
         return help(&args.service, &operation);
@@ -17,7 +18,37 @@ pub async fn run(session: &mut Session, args: &CallArgs) -> Result<Outcome, Comm
         Value::Object(members) if members.is_empty() => "done".to_owned(),
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
     };
-    Ok(Outcome::said(shown).with_value(answer))
+    let capture = captured(&answer);
+    let outcome = Outcome::said(shown).with_value(answer);
+    Ok(match capture {
+        Some(text) => outcome.capturing(text),
+        None => outcome,
+    })
+}
+
+/// What `as $name` takes of an answer: its ARN, or else its only text.
+fn captured(answer: &Value) -> Option<String> {
+    let members = answer.as_object()?;
+    let texts = || members.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    let arns = texts().filter(|(name, _)| name.ends_with("Arn")).map(|(_, text)| text);
+    only(arns).or_else(|| only(texts().map(|(_, text)| text))).map(str::to_owned)
+}
+
+/// The one text, when there is just one.
+fn only<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    texts.next().filter(|_| texts.next().is_none())
+}
+
+fn service(name: &str) -> Result<&'static Service, CommandError> {
+    model::service(name).ok_or_else(|| {
+        CommandError::Usage(match name {
+            "s3" | "s3api" => "S3 has verbs of its own: bucket, upload and download".to_owned(),
+            _ => format!(
+                "there is no service `{name}` here; there are {}",
+                model::SERVICES.join(", ")
+            ),
+        })
+    })
 }
 
 /// `describe-endpoint` is `DescribeEndpoint`, whatever its capitals (`create-auto-ml-job`).
@@ -55,6 +86,12 @@ fn input(
             Some((name, value)) => (name, Some(value.to_owned())),
             None => (option, None),
         };
+        if let Some(plain) = name.strip_prefix("no-")
+            && let Some((member, Some(Kind::Boolean))) = member(known, shape, plain)
+        {
+            input.insert(member.to_owned(), Value::Bool(false));
+            continue;
+        }
         let (member, kind) = member(known, shape, name).ok_or_else(|| {
             CommandError::Usage(format!(
                 "{operation} has no member for --{name}; `call {service} {operation} --help` lists them"
@@ -110,11 +147,8 @@ fn value(text: &str, kind: Option<&Kind>) -> Value {
 }
 
 /// The members of an operation's input, from the model.
-fn help(service: &str, operation: &str) -> Result<Outcome, CommandError> {
-    let known = model::service(service).ok_or_else(|| {
-        let services = model::SERVICES.join(", ");
-        CommandError::Usage(format!("there is no service `{service}` here; there are {services}"))
-    })?;
+fn help(name: &str, operation: &str) -> Result<Outcome, CommandError> {
+    let known = service(name)?;
     let Some(operation) = known.operation(operation) else {
         let names: Vec<&str> = known.operations().map(|operation| operation.name).collect();
         return Ok(Outcome::said(names.join("\n")));
@@ -133,7 +167,7 @@ fn help(service: &str, operation: &str) -> Result<Outcome, CommandError> {
             ]);
         }
     }
-    Ok(Outcome::said(format!("{service} {}", operation.name)).with_table(table))
+    Ok(Outcome::said(format!("{name} {}", operation.name)).with_table(table))
 }
 
 fn type_name(kind: &Kind) -> &'static str {
@@ -168,6 +202,17 @@ pub fn kebab(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_variable_takes_the_arn_or_the_only_text() {
+        let taken = |answer: Value| captured(&answer);
+        assert_eq!(taken(json!({"ModelArn": "a"})).as_deref(), Some("a"));
+        assert_eq!(taken(json!({"Name": "n", "EndpointArn": "a", "B": 1})).as_deref(), Some("a"));
+        assert_eq!(taken(json!({"Token": "t", "Count": 2})).as_deref(), Some("t"));
+        assert_eq!(taken(json!({"A": "1", "B": "2"})), None);
+        assert_eq!(taken(json!({"AArn": "1", "BArn": "2"})), None);
+    }
 
     #[test]
     fn options_are_the_awscli_s() {

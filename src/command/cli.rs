@@ -20,6 +20,70 @@ pub struct Cli {
     pub output: OutputFormat,
     #[command(flatten)]
     pub show: ShowArgs,
+    #[command(flatten)]
+    pub workbench: WorkbenchArgs,
+}
+
+/// Of the workbench, which opens where no command is named.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "The workbench (without a command)")]
+pub struct WorkbenchArgs {
+    /// Look, change nothing
+    #[arg(long)]
+    pub read_only: bool,
+    /// dark, light, high-contrast, colour-blind, sixteen or plain
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    pub no_mouse: bool,
+    /// The screen to begin with, such as endpoints
+    #[arg(long, value_name = "NAME")]
+    pub screen: Option<String>,
+    /// Keep the session's messages in a file that `replay` plays
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// The configuration; `sagebrush config` prints one to start from
+    #[arg(long, value_name = "FILE", env = "SAGEBRUSH_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct ReplayArgs {
+    /// What `--record` has kept
+    pub recording: PathBuf,
+    /// Times as fast as it happened
+    #[arg(long, default_value_t = 1.0)]
+    pub speed: f64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct RenderArgs {
+    /// Which screen, such as overview or endpoint; the recording's own when left out
+    #[arg(long)]
+    pub screen: Option<String>,
+    /// What the screen is about: an endpoint's name, a job's
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// Columns and rows
+    #[arg(long, default_value = "120x40", value_name = "COLUMNSxROWS")]
+    pub size: String,
+    #[arg(long, default_value = "txt", value_name = "svg|ansi|txt")]
+    pub format: String,
+    #[arg(long, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Draw from a recording instead of the workspace's region
+    #[arg(long, value_name = "FILE")]
+    pub recording: Option<PathBuf>,
+    /// At this second of the recording; its end when left out
+    #[arg(long, value_name = "SECONDS")]
+    pub at: Option<f64>,
+    /// Keys pressed before the picture is taken, such as "j j enter"
+    #[arg(long, default_value = "")]
+    pub keys: String,
+    /// Into a file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -41,10 +105,18 @@ pub enum Command {
     Status,
     /// Print what a shell needs so that boto3 and the AWS CLI use the region
     Env(EnvArgs),
+    /// Trust the workspace's folder, so that opening it starts its region
+    Trust(TrustArgs),
     /// Check this machine and the workspace
     Doctor,
     /// Show which operations behave, which are recorded, which are not simulated
     Coverage(CoverageArgs),
+    /// Play a recorded session of the workbench, forward and back
+    Replay(ReplayArgs),
+    /// Draw a screen of the workbench into a file
+    Render(RenderArgs),
+    /// Print a configuration of the workbench to start from
+    Config,
     /// Print a shell's completions
     Completions { shell: clap_complete::Shell },
     #[command(flatten)]
@@ -83,6 +155,13 @@ pub struct ServeArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct TrustArgs {
+    /// Trust it no longer
+    #[arg(long)]
+    pub revoke: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct EnvArgs {
     /// For which shell
     #[arg(long, value_enum, default_value_t)]
@@ -101,4 +180,40 @@ pub enum ShellKind {
 pub struct CoverageArgs {
     /// Only this service, operation by operation
     pub service: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Every verb with every option it has: what the shell's own options share a name with would
+    /// panic on being read.
+    #[test]
+    fn every_verb_can_be_read_by_the_shell_too() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        let global: Vec<_> = command
+            .get_arguments()
+            .filter(|arg| arg.is_global_set())
+            .map(|arg| arg.get_id())
+            .collect();
+        assert!(global.iter().any(|id| *id == "output"));
+        for verb in <Verb as clap::Subcommand>::augment_subcommands(clap::Command::new("verbs"))
+            .get_subcommands()
+        {
+            for own in verb.get_arguments() {
+                assert!(!global.contains(&own.get_id()), "{} {}", verb.get_name(), own.get_id());
+            }
+        }
+    }
+
+    #[test]
+    fn train_is_read() {
+        let words = ["sagebrush", "train", "green", "xgboost", "--to", "s3://b/m", "-o", "json"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        assert_eq!(cli.output, OutputFormat::Json);
+        assert!(matches!(cli.command, Some(Command::Verb(Verb::Train(_)))));
+    }
 }

@@ -57,7 +57,8 @@ impl Operator {
     }
 
     pub fn spelling(self) -> &'static str {
-        OPERATORS.into_iter().find(|(_, operator)| *operator == self).map_or("?", |(text, _)| text)
+        // The last: `=`, as the language's own examples have it.
+        OPERATORS.into_iter().rfind(|(_, operator)| *operator == self).map_or("?", |(text, _)| text)
     }
 }
 

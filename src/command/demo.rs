@@ -38,6 +38,24 @@ pub fn unpack(path: &Path) -> Option<io::Result<(tempfile::TempDir, PathBuf)>> {
     Some(write(name))
 }
 
+/// Writes the demo's files into a folder, leaving alone what is there already.
+pub fn install(name: &str, folder: &Path) -> io::Result<()> {
+    for (path, content) in FILES {
+        let Some(rest) = path.strip_prefix(name).and_then(|rest| rest.strip_prefix('/')) else {
+            continue;
+        };
+        let path = folder.join(rest);
+        if path.exists() {
+            continue;
+        }
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, content)?;
+    }
+    Ok(())
+}
+
 fn write(name: &str) -> io::Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::Builder::new().prefix("sagebrush-demo-").tempdir()?;
     for (path, content) in FILES.iter().filter(|(path, _)| path.starts_with(name)) {

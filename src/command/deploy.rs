@@ -42,9 +42,23 @@ pub async fn deploy(session: &mut Session, args: &DeployArgs) -> Result<Outcome,
             .capturing(text(&answer, "/EndpointArn"))
             .with_value(answer));
     }
-    let outcome = super::wait::endpoint(session, &args.endpoint).await?;
-    let table = variant_table(&outcome.value);
-    Ok(outcome.with_table(table))
+    arrived(session, &args.endpoint).await
+}
+
+/// Waits for what was asked for. An update that fails leaves the endpoint InService, with what
+/// served before: that is AWS's way, and no success of the command.
+async fn arrived(session: &mut Session, endpoint: &str) -> Result<Outcome, CommandError> {
+    let outcome = super::wait::endpoint(session, endpoint).await?;
+    match text(&outcome.value, "/FailureReason") {
+        "" => {
+            let table = variant_table(&outcome.value);
+            Ok(outcome.with_table(table))
+        }
+        reason => Err(CommandError::Failed(format!(
+            "the update of endpoint {endpoint} failed, and what served before serves on: {reason}\n\
+             its log: logs {endpoint}"
+        ))),
+    }
 }
 
 fn instance_type<'a>(types: &'a [String], variant: &str) -> &'a str {
@@ -173,9 +187,7 @@ pub async fn shift(session: &mut Session, args: &ShiftArgs) -> Result<Outcome, C
         "DesiredWeightsAndCapacities": desired
     });
     session.sagemaker("UpdateEndpointWeightsAndCapacities", input).await?;
-    let outcome = super::wait::endpoint(session, &args.endpoint).await?;
-    let table = variant_table(&outcome.value);
-    Ok(outcome.with_table(table))
+    arrived(session, &args.endpoint).await
 }
 
 /// What DescribeEndpoint tells of the variants.

@@ -103,8 +103,9 @@ impl Stage {
         let role = session.role().await?;
         let model =
             json!({"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": primary});
-        session.sagemaker("CreateModel", model).await?;
+        session.stages.push(name.clone());
         let stage = Self { name };
+        session.sagemaker("CreateModel", model).await?;
         if let Err(error) = stage.launch(session, instance_type).await {
             stage.close(session).await.ok();
             return Err(error);
@@ -140,8 +141,17 @@ impl Stage {
                 Err(other) => return Err(other.into()),
             }
         }
+        session.stages.retain(|stage| *stage != self.name);
         Ok(())
     }
+}
+
+/// Takes down what an interrupted evaluation has left standing.
+pub async fn clean_up(session: &mut Session) -> Result<(), CommandError> {
+    for name in std::mem::take(&mut session.stages) {
+        Stage { name }.close(session).await?;
+    }
+    Ok(())
 }
 
 async fn predict(

@@ -150,7 +150,7 @@ pub struct TrainArgs {
     pub hyperparameters: Vec<String>,
     /// Where the artifact goes; the first channel's bucket under models/ when left out
     #[arg(long, value_name = "URI")]
-    pub output: Option<String>,
+    pub to: Option<String>,
     /// Longest run in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 86_400)]
     pub max_runtime: u32,

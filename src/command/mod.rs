@@ -26,13 +26,15 @@ pub mod rows;
 mod session;
 pub mod show;
 mod train;
+pub mod trust;
 mod wait;
 pub mod workspace;
 
+pub use call::kebab;
 pub use outcome::{CommandError, Outcome, Table};
 pub use session::{Progress, Quiet, RecordedCall, Session};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use grammar::{Line, Verb};
 
 /// Runs the words of a script line or palette line.
@@ -68,6 +70,25 @@ pub async fn run_noting(
     (outcome, session.take_calls())
 }
 
+/// Whether the words make a command, before any is run. Words that are not known yet are `None`:
+/// then only the verb is looked at.
+pub fn check_words(words: &[Option<String>]) -> Result<(), CommandError> {
+    let known: Option<Vec<&String>> = words.iter().map(Option::as_ref).collect();
+    match (known, words.first()) {
+        (Some(known), _) => match Line::try_parse_from(known) {
+            Err(error) => Err(usage(&error)),
+            Ok(_) => Ok(()),
+        },
+        (None, Some(Some(verb))) if Line::command().find_subcommand(verb).is_none() => {
+            match Line::try_parse_from([verb]) {
+                Err(error) => Err(usage(&error)),
+                Ok(_) => Ok(()),
+            }
+        }
+        (None, _) => Ok(()),
+    }
+}
+
 /// The outcome with the calls that made it, as code.
 pub fn shown(session: &mut Session, language: grammar::Language, outcome: Outcome) -> Outcome {
     coded(language, &session.take_calls(), outcome)
@@ -75,6 +96,11 @@ pub fn shown(session: &mut Session, language: grammar::Language, outcome: Outcom
 
 fn coded(language: grammar::Language, calls: &[RecordedCall], outcome: Outcome) -> Outcome {
     Outcome { summary: show::code(language, calls), tables: Vec::new(), ..outcome }
+}
+
+/// Takes back what an interrupted command has left half done.
+pub async fn clean_up(session: &mut Session) -> Result<(), CommandError> {
+    evaluate::clean_up(session).await
 }
 
 fn usage(error: &clap::Error) -> CommandError {

@@ -156,8 +156,10 @@ pub async fn list(session: &mut Session, args: &ListArgs) -> Result<Outcome, Com
             None => break,
         }
     }
-    let summary = if values.is_empty() { "there are none".to_owned() } else { String::new() };
-    Ok(Outcome::said(summary).with_table(table).with_value(values.into()))
+    if values.is_empty() {
+        return Ok(Outcome::said("there are none").with_value(values.into()));
+    }
+    Ok(Outcome::default().with_table(table).with_value(values.into()))
 }
 
 fn page(args: &ListArgs, family: &Family, token: Option<String>, wanted: usize) -> Value {

@@ -57,13 +57,23 @@ pub struct Session {
     /// By endpoint, then variant.
     pub observed: BTreeMap<String, BTreeMap<String, Observed>>,
     pub progress: Arc<dyn Progress>,
+    /// What stands only while a command runs, and goes too when it is interrupted.
+    pub(super) stages: Vec<String>,
     role: Option<String>,
 }
 
 impl Session {
     /// `base` is where relative paths start: the script's folder, or the current one.
     pub fn new(client: Client, base: PathBuf, progress: Arc<dyn Progress>) -> Self {
-        Self { client, base, calls: Vec::new(), observed: BTreeMap::new(), progress, role: None }
+        Self {
+            client,
+            base,
+            calls: Vec::new(),
+            observed: BTreeMap::new(),
+            progress,
+            stages: Vec::new(),
+            role: None,
+        }
     }
 
     pub fn path(&self, path: &Path) -> PathBuf {

@@ -46,7 +46,7 @@ async fn request(
     channels: Vec<Value>,
     settings: Map<String, Value>,
 ) -> Result<Value, CommandError> {
-    let output = match (&args.output, args.inputs.first()) {
+    let output = match (&args.to, args.inputs.first()) {
         (Some(output), _) => output.clone(),
         (None, Some(first)) => {
             let bucket = first.split_once('=').and_then(|(_, uri)| s3_uri(uri));
@@ -54,7 +54,7 @@ async fn request(
         }
         (None, None) => {
             return Err(CommandError::Usage(
-                "without --input, --output s3://bucket/prefix must say where the model goes".into(),
+                "without --input, --to s3://bucket/prefix must say where the model goes".into(),
             ));
         }
     };

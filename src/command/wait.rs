@@ -104,9 +104,15 @@ pub async fn endpoint(session: &mut Session, name: &str) -> Result<Outcome, Comm
     })
     .await?;
     match text(&endpoint, "/EndpointStatus") {
-        "InService" => Ok(Outcome::said(format!("endpoint {name}: InService"))
-            .capturing(text(&endpoint, "/EndpointArn"))
-            .with_value(endpoint)),
+        "InService" => {
+            let failed = match text(&endpoint, "/FailureReason") {
+                "" => String::new(),
+                reason => format!(" (its latest update failed: {reason})"),
+            };
+            Ok(Outcome::said(format!("endpoint {name}: InService{failed}"))
+                .capturing(text(&endpoint, "/EndpointArn"))
+                .with_value(endpoint))
+        }
         status => Err(CommandError::Failed(format!(
             "endpoint {name} is {status}: {}\nits log: logs {name}",
             text(&endpoint, "/FailureReason")

@@ -32,6 +32,16 @@ impl From<&Histogram<u64>> for Distribution {
 }
 
 impl Distribution {
+    /// Of buckets in ascending order: their first value, their last, how many values lie there.
+    pub fn of_buckets(buckets: impl Iterator<Item = (u64, u64, u64)>) -> Self {
+        let mut through = 0_u64;
+        let buckets = buckets.filter(|(.., count)| *count > 0).map(|(low, high, count)| {
+            through = through.saturating_add(count);
+            Bucket { low, high, through }
+        });
+        Self { buckets: buckets.collect() }
+    }
+
     /// How many values were recorded.
     pub fn len(&self) -> u64 {
         self.buckets.last().map_or(0, |bucket| bucket.through)

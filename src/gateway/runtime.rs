@@ -11,6 +11,12 @@ use std::time::Instant;
 
 const TARGET_VARIANT: &str = "x-amzn-sagemaker-target-variant";
 
+/// Headers that choose within an endpoint, and what AWS calls them.
+const WITHIN: [(&str, &str); 2] = [
+    ("x-amzn-sagemaker-target-model", "Target Model header"),
+    ("x-amzn-sagemaker-inference-component", "Inference Component Name header"),
+];
+
 /// Whether the data plane answers this operation of `sagemaker-runtime`. The others
 /// (`InvokeEndpointAsync`) are the region's to answer.
 pub(super) fn is_forwarded(operation: &str) -> bool {
@@ -31,6 +37,7 @@ pub(super) async fn invoke(
         let head = Head::of(parts);
         let input = codec::decode_input_head(target.service, target.operation, &head)?;
         validation::check_head(target.service, target.operation, &input)?;
+        addressed_within(plane, &endpoint, parts)?;
     }
     let target_variant = parts
         .headers
@@ -46,6 +53,19 @@ pub(super) async fn invoke(
         received,
     };
     serving::forward(plane, invocation).await
+}
+
+/// Refuses what no endpoint here has: better no answer than one of another model.
+fn addressed_within(plane: &Plane, endpoint: &str, parts: &Parts) -> Result<(), AwsError> {
+    let named = WITHIN.iter().find(|(header, _)| parts.headers.contains_key(*header));
+    match named.filter(|_| plane.endpoint(endpoint).is_some()) {
+        Some((_, what)) => Err(AwsError::new(
+            400,
+            "ValidationError",
+            format!("{what} is not allowed for endpoint {endpoint}, which has no such thing."),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// `/endpoints/{name}/…`

@@ -123,7 +123,7 @@ impl Live {
             if let Some(status) = self.ended.clone() {
                 return Some(self.rest(&status));
             }
-            let Some(readings) = self.readings.as_mut() else { return None };
+            let readings = self.readings.as_mut()?;
             let woken = tokio::select! {
                 biased;
                 _ = self.tap.closing.wait_for(|closing| *closing) => return None,

@@ -15,6 +15,10 @@
 //! {"resync":"…why…"}                            a snapshot follows
 //! ```
 //!
+//! S3's buckets are rows of kind `bucket` among the others, with `body`
+//! `{"Name","Arn","CreationDate","Objects":3,"Bytes":120}`; how a bucket fills is told by at most one
+//! line of it every quarter of a second.
+//!
 //! Times are epoch seconds. With `since=R` the deltas after revision R come at once, without a
 //! snapshot; when they are not all kept any more, a resync comes instead. With `bodies=1` every row
 //! carries `body`, what Describe answers.
@@ -28,7 +32,7 @@ use super::gauges::Gauges;
 use super::internal::{Query, Tap, line};
 use crate::api::error::AwsError;
 use crate::domain::arn::Place;
-use crate::store::{Changed, Cursor, Event, Query as Rows, Row, Snapshot, Sort, Store, StoreError};
+use crate::store::{Changed, Event, RawRow, Row, Snapshot, Store, StoreError};
 use bytes::Bytes;
 use futures::Stream;
 use serde::Serialize;
@@ -51,11 +55,11 @@ struct Watcher {
 enum Step {
     /// A snapshot is to begin.
     Begin,
-    /// The snapshot's rows of `kinds` follow, in the first of them those behind the cursor.
+    /// The snapshot's rows of `kinds` follow, in the first of them those behind `after`.
     Rows {
         revision: u64,
         kinds: Vec<String>,
-        after: Option<Cursor>,
+        after: String,
     },
     /// Events after the revision are to be read.
     Deltas(u64),
@@ -193,7 +197,7 @@ impl Lines<'_> {
         let counts: Result<Vec<u64>, _> = kinds.iter().map(|kind| snapshot.count(kind)).collect();
         let rows: u64 = counts?.iter().sum();
         self.put(&json!({ "snapshot": revision, "rows": rows }))?;
-        self.rows(snapshot, revision, kinds, None)
+        self.rows(snapshot, revision, kinds, String::new())
     }
 
     fn rows(
@@ -201,7 +205,7 @@ impl Lines<'_> {
         snapshot: &Snapshot<'_>,
         revision: u64,
         mut kinds: Vec<String>,
-        mut after: Option<Cursor>,
+        mut after: String,
     ) -> Result<Step, StoreError> {
         let mut room = PAGE;
         while let Some(kind) = kinds.first().cloned() {
@@ -209,22 +213,16 @@ impl Lines<'_> {
                 return Ok(Step::Rows { revision, kinds, after });
             }
             // By name, which does not change: a row that is touched meanwhile keeps its place.
-            let page = snapshot.list(&Rows {
-                kind,
-                sort: Sort::Name,
-                ascending: true,
-                after: after.take(),
-                limit: room,
-                ..Rows::default()
+            let mut told = 0;
+            let next = snapshot.each_raw(&kind, &after, room, |row| {
+                told += 1;
+                self.raw_row(&kind, &row)
             })?;
-            room = room.saturating_sub(page.rows.len());
-            for row in &page.rows {
-                self.row(row, None)?;
-            }
-            after = page.next;
-            if after.is_none() {
+            room = room.saturating_sub(told);
+            if next.is_none() {
                 kinds.remove(0);
             }
+            after = next.unwrap_or_default();
         }
         self.put(&json!({ "ready": revision }))?;
         Ok(Step::Deltas(revision))
@@ -240,7 +238,7 @@ impl Lines<'_> {
             }
             // The row as it is now: if that is newer than the event, its own event follows.
             match snapshot.get(&event.kind, &event.name)? {
-                Some(row) if event.change != Changed::Deleted => self.row(&row, Some(event))?,
+                Some(row) if event.change != Changed::Deleted => self.row(&row, event)?,
                 _ => self.put(&RowLine::of(event, None))?,
             }
         }
@@ -252,7 +250,45 @@ impl Lines<'_> {
         Ok(Step::Begin)
     }
 
-    fn row(&mut self, row: &Row, event: Option<&Event>) -> Result<(), StoreError> {
+    /// A row of the snapshot. Its document goes through as the text that it is.
+    fn raw_row(&mut self, kind: &str, row: &RawRow<'_>) -> Result<(), StoreError> {
+        // Few kinds bring ARNs of their own.
+        let own = if row.body.contains("\"Arn\":") {
+            serde_json::from_str::<Value>(row.body)?
+                .get("Arn")
+                .and_then(Value::as_str)
+                .map(str::to_owned)
+        } else {
+            None
+        };
+        let line = RowLine {
+            revision: Some(row.revision),
+            at: None,
+            change: None,
+            kind,
+            name: row.name,
+            row: Some(RowFacts {
+                arn: own.unwrap_or_else(|| self.place.sagemaker(kind, row.name)),
+                parent: row.parent,
+                status: row.status,
+                created: row.created.as_secs_f64(),
+                modified: row.modified.as_secs_f64(),
+                body: None,
+            }),
+        };
+        serde_json::to_writer(&mut self.text, &line)?;
+        if self.bodies {
+            self.text.pop();
+            self.text.extend_from_slice(b",\"body\":");
+            self.text.extend_from_slice(row.body.as_bytes());
+            self.text.push(b'}');
+        }
+        self.text.push(b'\n');
+        Ok(())
+    }
+
+    /// A row that an event tells of, as it is now.
+    fn row(&mut self, row: &Row, event: &Event) -> Result<(), StoreError> {
         let arn = match row.body.get("Arn").and_then(Value::as_str) {
             Some(arn) => arn.to_owned(),
             None => self.place.sagemaker(&row.kind, &row.name),
@@ -265,18 +301,7 @@ impl Lines<'_> {
             modified: row.modified.as_secs_f64(),
             body: self.bodies.then_some(&row.body),
         };
-        let line = match event {
-            Some(event) => RowLine { name: &row.name, ..RowLine::of(event, Some(facts)) },
-            None => RowLine {
-                revision: Some(row.revision),
-                at: None,
-                change: None,
-                kind: &row.kind,
-                name: &row.name,
-                row: Some(facts),
-            },
-        };
-        self.put(&line)
+        self.put(&RowLine { name: &row.name, ..RowLine::of(event, Some(facts)) })
     }
 
     fn put(&mut self, value: &impl Serialize) -> Result<(), StoreError> {

@@ -26,7 +26,7 @@ use crate::domain::instance::{Price, Source};
 use crate::domain::kind;
 use crate::domain::money::{Money, Total};
 use crate::domain::time::Timestamp;
-use crate::store::{Changed, Query, Row, Snapshot, StoreError};
+use crate::store::{Event, Query, Row, Snapshot, StoreError};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
@@ -196,7 +196,7 @@ impl<'a> Clerk<'a> {
                 self.line(used, name, span, count, &mut total, &mut hourly)
             })
             .collect();
-        self.running += usize::from(!running.is_empty());
+        self.running += usize::from(running.values().any(|count| *count > 0));
         Account { name: &entry.name, status: &entry.status, total, running_per_hour: hourly, lines }
     }
 
@@ -255,18 +255,15 @@ impl Book {
                     Some(revision) => snapshot.events(revision, EVENTS)?,
                     None => None,
                 };
-                let Some(events) = events.filter(|all| !all.iter().any(|one| one.is_reset()))
-                else {
+                let Some(events) = events.filter(|all| !all.iter().any(Event::is_reset)) else {
                     return self.read_all(region, snapshot, life);
                 };
                 let Some(last) = events.last() else { return Ok(()) };
                 self.revision = Some(last.revision);
                 // A row that changed a hundred times is read once.
-                let names: BTreeSet<(&str, &str, bool)> = events
-                    .iter()
-                    .map(|one| (&*one.kind, &*one.name, one.change == Changed::Deleted))
-                    .collect();
-                for (kind, name, _) in names {
+                let names: BTreeSet<(&str, &str)> =
+                    events.iter().map(|one| (&*one.kind, &*one.name)).collect();
+                for (kind, name) in names {
                     self.read_one(region, snapshot, kind, name, life)?;
                 }
             }

@@ -104,6 +104,14 @@ impl Rows<'_> {
         self.add(operation, Behaviour::Behaves, note, handler)
     }
 
+    /// One that never comes here: the gateway hands its body straight to the data plane. The row is
+    /// for those who ask what behaves.
+    pub fn forwarded(self, operation: &'static str, note: &'static str) -> Self {
+        self.add(operation, Behaviour::Behaves, note, |_, call: Call| async move {
+            Err(Refusal::Invalid(format!("{} goes to the data plane.", call.operation)))
+        })
+    }
+
     /// One that keeps and returns what was sent.
     pub fn recorded<F, R>(self, operation: &'static str, handler: F) -> Self
     where
@@ -164,6 +172,15 @@ mod tests {
                 assert!(service.operation(operation).is_some(), "{name} has no {operation}");
             }
         }
+    }
+
+    #[test]
+    fn what_the_gateway_forwards_counts_as_behaving() {
+        let worth =
+            |operation| table().route("sagemaker-runtime", operation).map(|row| row.behaviour);
+        assert_eq!(worth("InvokeEndpoint"), Some(Behaviour::Behaves));
+        assert_eq!(worth("InvokeEndpointWithResponseStream"), Some(Behaviour::Behaves));
+        assert_eq!(worth("InvokeEndpointAsync"), None);
     }
 
     #[test]

@@ -22,7 +22,8 @@ pub struct RegionOptions {
     pub instances: Catalog,
     /// Seeds every random choice of the region, so that a run can be repeated.
     pub seed: u64,
-    /// By how much AWS's waiting times are shortened; 1.0 is AWS's own time.
+    /// By how much AWS's waiting times are shortened: 1.0 is AWS's own time, 60.0 makes a minute a
+    /// second.
     pub pace: f64,
 }
 

@@ -129,7 +129,7 @@ impl Engine for FakeEngine {
         let address = (spec.mode == Mode::Serve).then(|| Address::Unix(socket()));
         let fake = Arc::new(Fake {
             id: spec.id.clone(),
-            obeys: image != "fake/stubborn",
+            obeys: !matches!(image.as_str(), "fake/stubborn" | "fake/second-fails"),
             image,
             address,
             exit: watch::Sender::new(None),
@@ -192,7 +192,12 @@ async fn train(fake: Arc<Fake>, spec: ContainerSpec) {
     spec.output.line("epoch 2 loss=0.5");
     std::fs::write(opt_ml.join("model/model.bin"), &fake.id).unwrap();
     match fake.image.as_str() {
-        "fake/fails" => {
+        // The first waits for the other, and ends by the signal that follows the other's failure.
+        "fake/second-fails" if !fake.id.ends_with("algo-2") => {
+            let mut stop = fake.stop.subscribe();
+            let _ = stop.wait_for(|stop| *stop).await;
+        }
+        "fake/fails" | "fake/second-fails" => {
             std::fs::write(opt_ml.join("output/failure"), "the rows do not rhyme").unwrap();
             fake.end(Some(1), None, &["traceback"]);
         }
@@ -341,7 +346,7 @@ async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Regio
             engine,
             instances: Catalog::default(),
             seed: 1,
-            pace: 0.001,
+            pace: 1000.0,
         })
         .await;
         match opened {

@@ -73,6 +73,11 @@ impl Word {
         Ok(text)
     }
 
+    /// The word's text, when no variable is part of it.
+    pub fn known(&self) -> Option<String> {
+        self.expand(&BTreeMap::new()).ok()
+    }
+
     fn literal(&self) -> Option<&str> {
         match self.0.as_slice() {
             [Piece::Text(text)] => Some(text),

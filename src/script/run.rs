@@ -28,7 +28,15 @@ impl Script {
     /// # Errors
     /// The first line that does not parse.
     pub fn parse(name: &str, text: &str) -> Result<Self, ParseError> {
-        Ok(Self { name: name.to_owned(), steps: parse(text)? })
+        let steps = parse(text)?;
+        for step in &steps {
+            if let Action::Command { words, .. } = &step.action {
+                let known: Vec<_> = words.iter().map(Word::known).collect();
+                command::check_words(&known)
+                    .map_err(|error| ParseError { line: step.line, problem: error.to_string() })?;
+            }
+        }
+        Ok(Self { name: name.to_owned(), steps })
     }
 }
 

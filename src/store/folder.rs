@@ -27,6 +27,13 @@ impl Folder {
         for name in ["region.db", "region.db-wal", "region.db-shm", "lock"] {
             refuse_unless(&dir.join(name), "a regular file", fs::FileType::is_file)?;
         }
+        // The key and the state belong in nobody's repository.
+        let ignore = dir.join(".gitignore");
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&ignore) {
+            Ok(mut file) => file.write_all(b"*\n").map_err(io)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(io(error)),
+        }
         for name in ["objects", "logs"] {
             let path = dir.join(name);
             refuse_unless(&path, "a folder", fs::FileType::is_dir)?;
@@ -130,6 +137,7 @@ mod tests {
         for path in [dir.clone(), dir.join("objects"), dir.join("logs")] {
             assert_eq!(fs::metadata(path).unwrap().mode() & 0o777, 0o700);
         }
+        assert_eq!(fs::read_to_string(dir.join(".gitignore")).unwrap(), "*\n");
     }
 
     #[test]

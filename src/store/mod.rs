@@ -31,5 +31,5 @@ pub use cursor::{BadCursor, Cursor};
 pub use error::{OpenError, StoreError};
 pub use event::{Changed, Event};
 pub use handle::{Durability, Store};
-pub use row::{Page, Query, Row, Sort};
+pub use row::{Page, Query, RawRow, Row, Sort};
 pub use snapshot::Snapshot;

@@ -1,6 +1,6 @@
 //! The statements on resources, tags and events that changes and snapshots share.
 
-use super::{Event, Row, StoreError};
+use super::{Event, RawRow, Row, StoreError};
 use crate::domain::time::Timestamp;
 use crate::store::Changed;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -41,6 +41,43 @@ pub(super) fn get(
     )?;
     let mut rows = statement.query(params![kind, name.to_lowercase()])?;
     rows.next()?.map(|row| from_sql(kind, row)).transpose()
+}
+
+/// Calls `tell` with up to `limit` rows of a kind whose lower-cased names follow `after`, in the
+/// order of these; returns where to go on when there may be more.
+pub(super) fn each_raw(
+    connection: &Connection,
+    kind: &str,
+    after: &str,
+    limit: usize,
+    mut tell: impl FnMut(RawRow<'_>) -> Result<(), StoreError>,
+) -> Result<Option<String>, StoreError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT lower, name, parent, status, created, modified, revision, body
+         FROM resource INDEXED BY resource_by_name
+         WHERE kind = ?1 AND lower > ?2 ORDER BY lower LIMIT ?3",
+    )?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![kind, after, most])?;
+    let (mut count, mut last) = (0, String::new());
+    while let Some(row) = rows.next()? {
+        let text =
+            |column: usize| -> Result<&str, rusqlite::Error> { Ok(row.get_ref(column)?.as_str()?) };
+        tell(RawRow {
+            name: text(1)?,
+            parent: text(2)?,
+            status: text(3)?,
+            created: Timestamp::from_millis(row.get(4)?),
+            modified: Timestamp::from_millis(row.get(5)?),
+            revision: row.get(6)?,
+            body: text(7)?,
+        })?;
+        count += 1;
+        if count == limit {
+            last = text(0)?.to_owned();
+        }
+    }
+    Ok((count == limit).then_some(last))
 }
 
 pub(super) fn count(connection: &Connection, kind: &str) -> Result<u64, StoreError> {

@@ -41,6 +41,18 @@ impl Row {
     }
 }
 
+/// A row whose document is the text that the store holds.
+pub struct RawRow<'a> {
+    pub name: &'a str,
+    pub parent: &'a str,
+    pub status: &'a str,
+    pub created: Timestamp,
+    pub modified: Timestamp,
+    pub revision: u64,
+    /// One line of JSON.
+    pub body: &'a str,
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Sort {
     #[default]

@@ -1,10 +1,11 @@
 //! A consistent view for reading.
 
-use super::{Event, Page, Query, Row, StoreError, list, objects, resource};
+use super::{Event, Page, Query, RawRow, Row, StoreError, list, objects, resource};
 use crate::domain::kind;
 use rusqlite::Connection;
 
-/// A consistent view for reading. Buckets are rows here too ([`kind::BUCKET`]), listed by name alone.
+/// A consistent view for reading. Buckets are rows here too ([`kind::BUCKET`]), save
+/// for lists with filters.
 pub struct Snapshot<'a> {
     pub(super) connection: &'a Connection,
 }
@@ -18,9 +19,22 @@ impl Snapshot<'_> {
     }
 
     pub fn list(&self, query: &Query) -> Result<Page, StoreError> {
-        match query.kind.as_str() {
-            kind::BUCKET => objects::list_rows(self.connection, query),
-            _ => list::list(self.connection, query),
+        list::list(self.connection, query)
+    }
+
+    /// Calls `tell` with up to `limit` rows of a kind behind the position `after` (empty at first),
+    /// their documents unread, and returns the next position when there may be more rows. For those
+    /// who pass on whole kinds: taking documents apart and putting them together is most of the work.
+    pub fn each_raw(
+        &self,
+        kind: &str,
+        after: &str,
+        limit: usize,
+        tell: impl FnMut(RawRow<'_>) -> Result<(), StoreError>,
+    ) -> Result<Option<String>, StoreError> {
+        match kind {
+            kind::BUCKET => objects::each_raw(self.connection, after, limit, tell),
+            _ => resource::each_raw(self.connection, kind, after, limit, tell),
         }
     }
 

@@ -16,11 +16,12 @@ pub struct Cost {
 
 impl Cost {
     pub fn of(document: &Value) -> Option<Self> {
-        let number = |pointer: &str| document.pointer(pointer).and_then(Value::as_f64);
+        let dollars = |pointer: &str| document.pointer(pointer)?.as_str()?.parse::<f64>().ok();
+        let unpriced = document.pointer("/Total/unpriced").and_then(Value::as_u64);
         Some(Self {
-            total: number("/Total/CostInUSD").or_else(|| number("/CostInUSD"))?,
-            hourly: number("/Running/PerHourInUSD").unwrap_or(0.0),
-            unknown: number("/Total/Unknown").unwrap_or(0.0) as u64,
+            total: dollars("/Total/known")?,
+            hourly: dollars("/RunningPerHour/known").unwrap_or(0.0),
+            unknown: unpriced.unwrap_or(0),
         })
     }
 
@@ -33,8 +34,8 @@ impl Cost {
 
 /// What stands in for instances.
 pub fn engine_line(engine: &Value) -> Option<String> {
-    let kind = engine.get("engine").and_then(Value::as_str)?;
-    let cores = engine.get("cores").and_then(Value::as_u64).unwrap_or(0);
+    let kind = engine.pointer("/engine/name").and_then(Value::as_str)?;
+    let cores = engine.pointer("/machine/cores").and_then(Value::as_u64).unwrap_or(0);
     Some(format!("{kind} · {cores} cores"))
 }
 

@@ -89,6 +89,8 @@ pub enum Effect {
     Mouse(bool),
     /// Trust the folder and go on.
     Trust,
+    /// Start the workspace's region, which has gone.
+    Start,
     Suspend,
     /// Everything anew: the screen may have been written over.
     Redraw,
@@ -98,9 +100,11 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Want {
     Traffic,
+    /// The totals of the bill.
     Cost,
+    /// The bill of every job and endpoint.
+    CostLines,
     Engine,
-    Buckets,
     Endpoint(String),
     TrainingJob(String),
     /// A log group's lines, with up to `tail` of those already there.

@@ -177,12 +177,11 @@ fn hints(state: &State, area: Rect, frame: &mut Frame<'_>) {
     let contexts = super::update::contexts(state);
     for context in contexts.iter().filter(|context| **context != keys::GO) {
         for binding in keys::table(context).iter().filter(|binding| !binding.hint.is_empty()) {
-            let Some(key) = state.keymap.keys(context, binding.action).first() else { continue };
+            let Some(key) = state.keymap.hint(context, binding.action) else { continue };
             if said.contains(&binding.hint) || (*context == GLOBAL && !state.layers.is_empty()) {
                 continue;
             }
             said.push(binding.hint);
-            let key = key.short();
             let columns = width(&key) + width(binding.hint) + 3;
             if used + columns > usize::from(area.width) {
                 break;

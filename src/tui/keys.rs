@@ -1,6 +1,6 @@
 //! The keys that every view shares. Each view declares its own beside itself.
 
-use super::keymap::{BadKeymap, Binding, Context, Keymap};
+use super::keymap::{BadKeymap, Binding, Context, Keymap, Keys};
 use super::{layers, screens};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -96,11 +96,19 @@ pub fn table(context: &str) -> &'static [Binding] {
     contexts().into_iter().find(|(name, _)| *name == context).map_or(&[], |(_, table)| table)
 }
 
+/// Every action's name as the configuration writes it: `global.palette`.
+pub fn names() -> Vec<String> {
+    let of = |(context, table): &Context| -> Vec<String> {
+        table.iter().map(|binding| format!("{context}.{}", binding.action)).collect()
+    };
+    contexts().iter().flat_map(of).collect()
+}
+
 /// The usual keys, with what the configuration changes.
 ///
 /// # Errors
 /// What the configuration names and does not exist.
-pub fn keymap(remapped: &BTreeMap<String, Vec<String>>) -> Result<Keymap, BadKeymap> {
+pub fn keymap(remapped: &BTreeMap<String, Vec<Keys>>) -> Result<Keymap, BadKeymap> {
     Keymap::new(&contexts(), remapped)
 }
 

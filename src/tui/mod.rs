@@ -10,7 +10,9 @@
 //! view; looks are roles of a [`theme`].
 
 pub mod chord;
+pub mod colour;
 pub mod columns;
+pub mod config;
 pub mod cost;
 pub mod driver;
 pub mod effect;
@@ -21,6 +23,8 @@ pub mod keys;
 pub mod layers;
 pub mod mirror;
 pub mod msg;
+pub mod recording;
+pub mod render;
 pub mod row;
 pub mod screens;
 pub mod state;

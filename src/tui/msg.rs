@@ -30,7 +30,7 @@ pub enum Msg {
         name: String,
         line: Value,
     },
-    /// A line of `/_sagebrush/training-jobs/<name>/live`, or its history.
+    /// A line of `/_sagebrush/training-jobs/<name>/live`.
     TrainingJob {
         name: String,
         line: Value,
@@ -39,8 +39,6 @@ pub enum Msg {
     Cost(Value),
     /// What `/_sagebrush/engine` answers.
     Engine(Value),
-    /// Buckets with what they hold.
-    Buckets(Vec<Row>),
     Logs(Logs),
     Answer {
         ticket: Ticket,
@@ -157,7 +155,7 @@ pub struct Load {
     pub running: bool,
     pub requests: u64,
     pub errors: u64,
-    /// By variant: predictions that were right, and how many could be checked.
+    /// By variant: rows that it was right about, and how many different ones were checked.
     pub correct: Vec<(String, u64, u64)>,
     pub last_error: Option<String>,
 }

@@ -1,7 +1,8 @@
 //! All that the workbench knows, and where one is in it.
 
+use super::chord::Chord;
 use super::effect::{Effect, Want};
-use super::keymap::Keymap;
+use super::keymap::{Keymap, Keys};
 use super::keys;
 use super::mirror::Mirror;
 use super::msg::{Stamped, Ticket};
@@ -26,7 +27,7 @@ pub struct Options {
     /// The workspace's name, for the header.
     pub workspace: String,
     pub theme: &'static Theme,
-    pub keys: BTreeMap<String, Vec<String>>,
+    pub keys: BTreeMap<String, Vec<Keys>>,
     pub read_only: bool,
     pub mouse: bool,
     /// Columns and rows of the window.
@@ -102,7 +103,13 @@ pub struct State {
     /// Filters as they were typed, by screen.
     pub(super) filters: HashMap<&'static str, String>,
     pub(super) tickets: Ticket,
+    /// Keys of a sequence that has begun.
+    pub(super) pressed: Vec<Chord>,
     pub(super) following: BTreeSet<Want>,
+    /// Lines of the palette under way, and the variable that takes what they make.
+    pub(super) ran: BTreeMap<Ticket, Option<String>>,
+    /// What `as $name` has kept.
+    pub variables: BTreeMap<String, String>,
     /// Command lines, the last used first.
     pub history: VecDeque<String>,
     pub tour: Tour,
@@ -133,7 +140,10 @@ impl State {
             frozen: None,
             filters: HashMap::new(),
             tickets: 0,
+            pressed: Vec::new(),
             following: BTreeSet::new(),
+            ran: BTreeMap::new(),
+            variables: BTreeMap::new(),
             history: VecDeque::new(),
             tour: Tour::offered(options.demo),
             leaving: false,
@@ -267,6 +277,9 @@ impl State {
                 Effect::Run { ticket, words } => (*ticket, words.join(" "), Some(words.clone())),
                 Effect::Call { ticket, operation, .. } => (*ticket, operation.clone(), None),
                 Effect::Post { ticket, path } => (*ticket, path.clone(), None),
+                Effect::Invoke { ticket, endpoint, .. } => {
+                    (*ticket, format!("InvokeEndpoint {endpoint}"), None)
+                }
                 _ => continue,
             };
             let (since, what) = (self.now, String::new());

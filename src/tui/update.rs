@@ -3,14 +3,15 @@
 
 use super::chord::Chord;
 use super::effect::Effect;
-use super::keymap::Binding;
+use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, New, Palette};
+use super::layers::{Code, Confirm, Document, Help, Leave, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::screens;
 use super::state::{Action, State};
 use super::theme::THEMES;
-use super::view::{News, Outbox, Place, Request, Tone, View};
+use super::tour::Tour;
+use super::view::{News, Outbox, Place, Request, Scene, Tone, View};
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use ratatui::layout::Rect;
 
@@ -52,6 +53,26 @@ fn thaw(state: &mut State) -> Vec<Effect> {
 
 fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
     state.mirror.take(&msg);
+    let moves = matches!(msg, Msg::Tick | Msg::Region(_));
+    let mut effects = handle(state, msg);
+    if moves {
+        effects.extend(with_tour(state, Tour::advance));
+    }
+    effects
+}
+
+fn with_tour(
+    state: &mut State,
+    act: impl FnOnce(&mut Tour, &Scene<'_>, &mut Outbox),
+) -> Vec<Effect> {
+    let mut out = Outbox::from(state.tickets);
+    let mut tour = std::mem::take(&mut state.tour);
+    act(&mut tour, &state.scene(), &mut out);
+    state.tour = tour;
+    carry_out(state, out)
+}
+
+fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
         Msg::Mouse(event) => mouse(state, event),
@@ -92,11 +113,7 @@ fn linked(state: &mut State, link: &Link) -> Vec<Effect> {
         }
         _ => {}
     }
-    let mut out = Outbox::from(state.tickets);
-    let mut tour = std::mem::take(&mut state.tour);
-    tour.linked(link, &state.scene(), &mut out);
-    state.tour = tour;
-    carry_out(state, out)
+    with_tour(state, |tour, scene, out| tour.linked(link, scene, out))
 }
 
 fn answered(state: &mut State, ticket: Ticket, answer: &Answer) -> Vec<Effect> {
@@ -105,16 +122,39 @@ fn answered(state: &mut State, ticket: Ticket, answer: &Answer) -> Vec<Effect> {
             let (title, words) = (work.title.clone(), work.words);
             state.remember(Action { title, calls: answer.calls.clone(), words });
         }
-        if let Err(failure) = &answer.outcome {
-            state.say(Tone::Bad, format!("{}: {}", work.title, failure.message));
-        } else if let Ok(value) = &answer.outcome
-            && let Some(summary) = value.get("summary").and_then(serde_json::Value::as_str)
-        {
-            let line = summary.lines().next().unwrap_or_default().to_owned();
-            state.say(Tone::Good, line);
-        }
+        conclude(state, &work.title, ticket, answer);
     }
     tell(state, News::Answer(ticket, answer))
+}
+
+/// Says how it ended; what a line of the palette has to show at length gets a dialog.
+fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
+    let ran = state.ran.remove(&ticket);
+    let value = match &answer.outcome {
+        Ok(value) => value,
+        Err(failure) => {
+            let lines = failure.message.lines().count();
+            if ran.is_some() && lines > 1 {
+                state.layers.push(Box::new(Outcome::failed(title, &failure.message)));
+            }
+            state.say(Tone::Bad, format!("{title}: {}", failure.message));
+            return;
+        }
+    };
+    let text = |member: &str| value.get(member).and_then(serde_json::Value::as_str);
+    if let Some(Some(name)) = &ran
+        && let Some(captured) = text("capture")
+    {
+        state.variables.insert(name.clone(), captured.to_owned());
+    }
+    if let Some(summary) = text("summary") {
+        state.say(Tone::Good, summary.lines().next().unwrap_or_default().to_owned());
+    }
+    if ran.is_some()
+        && let Some(outcome) = Outcome::of(title, value)
+    {
+        state.layers.push(Box::new(outcome));
+    }
 }
 
 /// Tells all views, the tour included.
@@ -135,7 +175,7 @@ fn tell(state: &mut State, news: News<'_>) -> Vec<Effect> {
 /// Lets the topmost view do something.
 fn with_top(
     state: &mut State,
-    act: impl FnOnce(&mut dyn View, &super::view::Scene<'_>, &mut Outbox),
+    act: impl FnOnce(&mut dyn View, &Scene<'_>, &mut Outbox),
 ) -> Vec<Effect> {
     let mut out = Outbox::from(state.tickets);
     let layered = !state.layers.is_empty();
@@ -151,7 +191,6 @@ fn with_top(
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    state.mirror.notes.len();
     let Some(top) = state.top() else { return Vec::new() };
     if top.typing() {
         let mut taken = false;
@@ -172,10 +211,22 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
             return Vec::new();
         }
     }
-    let chord = Chord::from(event);
-    for context in contexts(state) {
-        if let Some(binding) = state.keymap.find(context, chord) {
-            return act(state, context, binding);
+    let Some(chord) = Chord::of(&event) else { return Vec::new() };
+    let contexts = contexts(state);
+    let mut pressed = std::mem::take(&mut state.pressed);
+    pressed.push(chord);
+    // A key that does not go on with a sequence begins anew.
+    for keys in [pressed.clone(), vec![chord]] {
+        match state.keymap.find(&contexts, &keys) {
+            Meaning::Action(binding) => {
+                let context = state.keymap.context(&contexts, &keys).unwrap_or(GLOBAL);
+                return act(state, context, binding);
+            }
+            Meaning::Begun => {
+                state.pressed = keys;
+                return Vec::new();
+            }
+            Meaning::Nothing => {}
         }
     }
     Vec::new()
@@ -206,11 +257,7 @@ fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> V
         return Vec::new();
     }
     if context == super::tour::CONTEXT {
-        let mut out = Outbox::from(state.tickets);
-        let mut tour = std::mem::take(&mut state.tour);
-        tour.act(binding.action, &state.scene(), &mut out);
-        state.tour = tour;
-        return carry_out(state, out);
+        return with_tour(state, |tour, scene, out| tour.act(binding.action, scene, out));
     }
     let action = binding.action;
     let mut taken = false;
@@ -236,7 +283,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             state.layers.push(Box::new(Help::of(&contexts)));
         }
         "palette" => {
-            let palette = Palette::new(&state.history, state.top());
+            let palette = Palette::new(state);
             state.layers.push(Box::new(palette));
         }
         "back" if state.layers.pop().is_some() || state.back() => {}
@@ -261,11 +308,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             state.say(Tone::Info, format!("Theme {}: {}", state.theme.name, state.theme.about));
         }
         "tour" => {
-            let mut out = Outbox::from(state.tickets);
-            let mut tour = std::mem::take(&mut state.tour);
-            tour.toggle(&state.scene(), &mut out);
-            state.tour = tour;
-            return carry_out(state, out);
+            return with_tour(state, Tour::toggle);
         }
         "new" => {
             let screen = state.screen().map_or("", View::name);
@@ -389,10 +432,15 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Confirm { question, names, then } => {
                 state.layers.push(Box::new(Confirm::new(question, names, then)));
             }
-            Request::Ran(line) => {
+            Request::Ran { line, ticket, capture } => {
+                state.ran.insert(ticket, capture);
                 state.history.retain(|known| *known != line);
                 state.history.push_front(line);
                 state.history.truncate(200);
+            }
+            Request::Prefill(line) => {
+                let palette = Palette::new(state).with(&line, &state.scene());
+                state.layers.push(Box::new(palette));
             }
         }
     }

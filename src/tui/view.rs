@@ -89,8 +89,15 @@ pub enum Request {
     Notice(Tone, String),
     /// Runs a common action as if its key had been pressed.
     Act(Action),
-    /// A command line that was run; the palette offers it first next time.
-    Ran(String),
+    /// A command line that was run: the palette offers it first next time, its outcome is shown, and
+    /// what it made goes to the variable.
+    Ran {
+        line: String,
+        ticket: Ticket,
+        capture: Option<String>,
+    },
+    /// Opens the palette with the beginning of a command.
+    Prefill(String),
     /// Asks first, naming what will happen, then does it.
     Confirm {
         question: String,

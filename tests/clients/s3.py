@@ -51,7 +51,9 @@ class Bucket(unittest.TestCase):
     def refused(self, code, call, **members):
         with self.assertRaises(ClientError) as caught:
             call(**members)
-        self.assertEqual(caught.exception.response["Error"]["Code"], code)
+        error = caught.exception.response["Error"]
+        self.assertEqual(error["Code"], code)
+        self.assertTrue(error.get("Message"), f"{code} without a word")
         return caught.exception.response
 
     def put(self, key, body, **members):

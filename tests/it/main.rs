@@ -31,6 +31,8 @@ mod script;
 mod serving;
 mod signing;
 mod sweep;
+mod terminal;
+mod trust;
 mod watch;
 mod wire;
 mod xgboost;

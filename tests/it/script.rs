@@ -102,6 +102,53 @@ fn a_failed_expectation_ends_the_script_and_is_told() {
 }
 
 #[test]
+fn a_script_of_this_folder_is_named_without_one() {
+    let (folder, path) = script("say hello\n");
+    let name = path.file_name().unwrap();
+    let output = sagebrush().arg("run").arg(name).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(events(&output)[1]["summary"], "hello");
+}
+
+/// Nobody reads what a region says that a command started, and nobody may need to.
+#[test]
+fn a_region_that_a_command_started_outlives_its_warnings() {
+    let folder = tempfile::Builder::new().prefix("sagebrush-test-").tempdir().unwrap();
+    let run = |words: &[&str]| {
+        let output =
+            sagebrush().arg("--workspace").arg(folder.path()).args(words).output().unwrap();
+        let talk = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), talk, String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let status = || {
+        let (_, _, told) = run(&["-o", "json", "status"]);
+        serde_json::from_str::<Value>(&told).unwrap()["Health"]["pid"].clone()
+    };
+    let data = workspace("iris").with_file_name("data");
+    let train = "train good xgboost --input train=s3://iris/train.csv --set objective=multi:softprob \
+                 --set num_class=3 --set num_round=2 --wait";
+    assert!(run(&["bucket", "create", "iris"]).0);
+    assert!(run(&["upload", data.to_str().unwrap(), "s3://iris/"]).0);
+    assert!(run(&train.split_whitespace().collect::<Vec<_>>()).0);
+    assert!(run(&["deploy", "e", "v=good"]).0);
+    let started = status();
+    let serving = std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+        let words = std::fs::read(entry.path().join("cmdline")).ok()?;
+        let words = String::from_utf8_lossy(&words).into_owned();
+        let ours = words.contains("xgboost\0serve") && words.contains(folder.path().to_str()?);
+        ours.then(|| entry.file_name().into_string().ok()?.parse::<i32>().ok())?
+    });
+    let serving = rustix::process::Pid::from_raw(serving.unwrap()).unwrap();
+    rustix::process::kill_process(serving, rustix::process::Signal::KILL).unwrap();
+    // The region warns of the loss and replaces it.
+    while !run(&["invoke", "e", "--body", "1,2,3,4"]).0 {
+        assert_eq!(status(), started, "the region is another one, or gone");
+    }
+    assert_eq!(status(), started);
+    assert!(run(&["stop"]).0);
+}
+
+#[test]
 fn on_error_continue_goes_on_and_still_fails() {
     let (_folder, path) = script("on error continue\ndescribe model none\nsay \"still here\"\n");
     let output = run(&path, &[]);
@@ -125,11 +172,64 @@ fn a_script_that_does_not_parse_does_nothing() {
 
 #[test]
 fn a_line_that_is_no_command_is_a_usage_error() {
-    let (_folder, path) = script("trian blue xgboost\n");
-    let output = run(&path, &[]);
-    assert_eq!(output.status.code(), Some(2));
-    let message = events(&output)[1]["error"]["message"].as_str().unwrap().to_owned();
-    assert!(message.contains("train"), "{message}");
+    for (line, named) in [
+        ("trian blue xgboost", "train"),
+        ("trian $blue xgboost", "train"),
+        ("invoke e --rowz data.csv", "--rows"),
+        ("invoke e --requests many", "many"),
+    ] {
+        let (_folder, path) = script(&format!("bucket create b as $blue\n{line}\n"));
+        let output = run(&path, &[]);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(output.stdout.is_empty(), "nothing is run before the whole script is read");
+        let talk = String::from_utf8(output.stderr).unwrap();
+        assert!(talk.contains("line 2") && talk.contains(named), "{talk}");
+    }
+}
+
+/// A region with a trained model, a model that is none, and an endpoint of the former.
+fn served() -> Region {
+    let region = Region::start();
+    let data = workspace("iris").with_file_name("data");
+    let upload = ["upload", data.to_str().unwrap(), "s3://iris/"];
+    let train = "train good xgboost --input train=s3://iris/train.csv --set objective=multi:softprob \
+                 --set num_class=3 --set num_round=2 --wait";
+    let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
+    let container = format!(r#"{{"Image":"{image}","ModelDataUrl":"s3://iris/train.csv"}}"#);
+    let broken = [
+        "call",
+        "sagemaker",
+        "create-model",
+        "--model-name",
+        "broken",
+        "--execution-role-arn",
+        "arn:aws:iam::123456789012:role/r",
+        "--primary-container",
+        &container,
+    ];
+    let words = |line: &'static str| line.split_whitespace().collect::<Vec<_>>();
+    for command in [
+        &words("bucket create iris"),
+        &upload[..],
+        &words(train),
+        &broken,
+        &words("deploy e v=good"),
+    ] {
+        let output = region.command(command);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    region
+}
+
+#[test]
+fn an_update_that_fails_is_no_success() {
+    let region = served();
+    let output = region.command(&["deploy", "e", "v=broken"]);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
+    let talk = String::from_utf8(output.stderr).unwrap();
+    assert!(talk.contains("serves on") && talk.contains("archive"), "{talk}");
+    assert!(region.command(&["invoke", "e", "--body", "1,2,3,4"]).status.success());
+    assert!(region.command(&["deploy", "e", "v=good"]).status.success(), "the way is free again");
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn finding(subject: &'static str, good: bool, found: impl Into<String>) -> Findi
     Finding { subject, good, found: found.into() }
 }
 
-pub async fn doctor(workspace: &Workspace) -> Result<Outcome, CommandError> {
+/// What was found, and whether all of it is well.
+pub async fn doctor(workspace: &Workspace) -> Result<(Outcome, bool), CommandError> {
     let mut findings = vec![cores(), files(), folder(workspace), region(workspace).await];
     findings.push(finding(
         "engine",
@@ -36,7 +37,8 @@ pub async fn doctor(workspace: &Workspace) -> Result<Outcome, CommandError> {
             json!({"Subject": subject, "Good": good, "Found": found})
         })
         .collect();
-    Ok(Outcome::default().with_table(table).with_value(value))
+    let well = findings.iter().all(|finding| finding.good);
+    Ok((Outcome::default().with_table(table).with_value(value), well))
 }
 
 fn cores() -> Finding {

@@ -7,8 +7,15 @@ use crate::command::{CommandError, Outcome};
 use serde_json::json;
 
 /// Settings that would lead a program to a real account if they stayed.
-const CLEARED: [&str; 4] =
-    ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"];
+const CLEARED: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    // With it set, the SDKs look past AWS_ENDPOINT_URL.
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+];
 
 pub async fn environment(workspace: &Workspace, shell: ShellKind) -> Result<Outcome, CommandError> {
     let (client, _) = attach_or_start(workspace).await?;

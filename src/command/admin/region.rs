@@ -2,10 +2,12 @@
 
 use crate::client::{self, Attached, Client};
 use crate::command::host::signing_key;
+use crate::command::trust;
 use crate::command::workspace::Workspace;
 use crate::command::{CommandError, Outcome, Table};
 use crate::gateway::Credentials;
 use serde_json::{Value, json};
+use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -39,6 +41,7 @@ pub async fn attach_or_start(workspace: &Workspace) -> Result<(Client, Option<u3
     if let Some((client, _, _)) = attach(workspace).await? {
         return Ok((client, None));
     }
+    trust::before_start(workspace)?;
     start(workspace).await?;
     match attach(workspace).await? {
         Some((client, attached, _)) => Ok((client, Some(attached.pid))),
@@ -52,13 +55,17 @@ pub async fn attach_or_start(workspace: &Workspace) -> Result<(Client, Option<u3
 async fn start(workspace: &Workspace) -> Result<(), CommandError> {
     let binary =
         std::env::current_exe().map_err(|error| CommandError::io("finding this binary", error))?;
+    // A file and no pipe: nobody reads once this command has ended, and the region must not fall
+    // over its own warnings.
+    let failed = |error| CommandError::io("a file for the region's talk", error);
+    let mut talk = tempfile::tempfile().map_err(failed)?;
     let mut command = tokio::process::Command::new(binary);
     command
         .args(["serve", "--workspace"])
         .arg(&workspace.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(talk.try_clone().map_err(failed)?)
         .process_group(0);
     let mut child =
         command.spawn().map_err(|error| CommandError::io("starting the region", error))?;
@@ -72,11 +79,12 @@ async fn start(workspace: &Workspace) -> Result<(), CommandError> {
         return Ok(());
     }
     child.start_kill().ok();
-    let output = child.wait_with_output().await;
-    let why = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    child.wait().await.ok();
+    let mut why = Vec::new();
+    talk.rewind().and_then(|()| talk.read_to_end(&mut why)).map_err(failed)?;
     Err(CommandError::Failed(format!(
         "the region did not start: {}",
-        why.unwrap_or_default().trim().trim_start_matches("error: ")
+        String::from_utf8_lossy(&why).trim().trim_start_matches("error: ")
     )))
 }
 
@@ -135,11 +143,32 @@ pub async fn status(workspace: &Workspace) -> Result<Outcome, CommandError> {
         table.push([title.to_owned(), format!("{count}{more}")]);
         counts.insert(title.into(), count.into());
     }
+    let bill = client.internal("cost").await?;
+    let cost = bill.get("Total").cloned().unwrap_or_default();
     let summary = format!(
-        "SIMULATED region {} of account {} at http://{} (process {})",
-        attached.region, attached.account, attached.address, attached.pid
+        "SIMULATED region {} of account {} at http://{} (process {})\n\
+         would have cost {} at AWS's list prices",
+        attached.region,
+        attached.account,
+        attached.address,
+        attached.pid,
+        priced(&cost)
     );
     Ok(Outcome::said(summary).with_table(table).with_value(
-        json!({"Running": true, "Health": health, "Address": attached.address, "Counts": counts}),
+        json!({"Running": true, "Health": health, "Address": attached.address, "Counts": counts,
+            "Cost": cost}),
     ))
+}
+
+/// `$0.02`, or `$0.02 (2 of unknown price left out)`.
+fn priced(total: &Value) -> String {
+    let known = match total.get("known") {
+        Some(Value::String(text)) => text.clone(),
+        Some(number) => number.to_string(),
+        None => "?".to_owned(),
+    };
+    match total.get("unpriced").and_then(Value::as_u64).unwrap_or(0) {
+        0 => format!("${known}"),
+        count => format!("${known} ({count} of unknown price left out)"),
+    }
 }

@@ -126,7 +126,7 @@ pub struct Answer {
     pub finding: Finding,
     /// What was observed of both: microseconds or shares.
     pub observed: [Option<f64>; 2],
-    /// In plain words.
+    /// In plain words, with the names as they were given: clean them for a terminal.
     pub sentence: String,
 }
 

@@ -65,7 +65,7 @@ fn farthest(lowered: Counts, raised: Counts, threshold: f64) -> f64 {
     };
     // Slopes are told apart by their logarithm, up to well past every count.
     let (mut below, mut above) = (-20.0_f64, 60.0_f64);
-    for _ in 0..64 {
+    for _ in 0..50 {
         let middle = f64::midpoint(below, above);
         if refuted(middle.exp()) {
             above = middle;

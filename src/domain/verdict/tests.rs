@@ -88,13 +88,13 @@ fn false_alarms(streams: u64, length: u64, look: impl Fn(&Streams) -> [bool; 4])
     alarmed.map(|count| count as f64 / streams as f64)
 }
 
-/// The threshold is set for α = 0.2 per question, so that a bound that is broken shows: over 150
-/// streams looked at after each of 350 observations.
+/// The threshold is set for α = 0.2 per question, so that a bound that is broken shows: over 80
+/// streams looked at after each of 300 observations.
 #[test]
 fn equal_variants_alarm_no_more_often_than_promised_however_often_one_looks() {
     let alpha: f64 = 0.2;
     let threshold = (1.0 / alpha).ln();
-    let rates = false_alarms(150, 350, |pair| {
+    let rates = false_alarms(80, 300, |pair| {
         let [first, second] = pair.histograms.each_ref().map(Distribution::from);
         let apart = |rate| {
             let ratio = quantile::ratio(&first, &second, rate, threshold, 1.0);

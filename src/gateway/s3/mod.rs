@@ -82,6 +82,7 @@ async fn prepare(request: Request<Body>) -> S3Result<Request<s3s::Body>> {
     }
     // Its other values describe an encoding that is undone by now.
     parts.headers.remove("x-amz-content-sha256");
+    check_address(parts.uri.path())?;
     let has_key = parts.uri.path().trim_start_matches('/').contains('/');
     if parts.method == Method::PUT && has_key {
         return Ok(Request::from_parts(parts, s3s::Body::http_body_unsync(body)));
@@ -91,6 +92,22 @@ async fn prepare(request: Request<Body>) -> S3Result<Request<s3s::Body>> {
     // `s3s` wants to know the length of what it parses.
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
     Ok(Request::from_parts(parts, s3s::Body::from(document)))
+}
+
+/// `s3s` refuses the same, without a word.
+fn check_address(path: &str) -> S3Result<()> {
+    let decoded = percent_encoding::percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| s3_error!(InvalidURI, "Couldn't parse the specified URI."))?;
+    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    if !bucket.is_empty() && !s3s::path::check_bucket_name(bucket) {
+        return Err(s3_error!(InvalidBucketName, "The specified bucket is not valid."));
+    }
+    if !s3s::path::check_key(key) {
+        return Err(s3_error!(KeyTooLongError, "Your key is too long"));
+    }
+    Ok(())
 }
 
 async fn document(mut body: Body) -> S3Result<Bytes> {

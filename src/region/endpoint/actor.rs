@@ -57,9 +57,6 @@ impl Drop for Posted {
     }
 }
 
-/// Fleets by their number, with their shares of the traffic.
-type Shares = Vec<(u64, Fleet, f64)>;
-
 impl Member {
     /// Whether it is one of that fleet's and variant's instances, and to stay so.
     pub fn is_of(&self, fleet: u64, variant: &str) -> bool {
@@ -77,6 +74,8 @@ pub(super) struct Actor {
     pub reporter: mpsc::UnboundedSender<Report>,
     /// The fleet that serves, and its number among this task's fleets.
     pub serving: Option<(u64, Fleet)>,
+    /// The fleet that is taking over, and its share of the traffic so far.
+    pub incoming: Option<(u64, Fleet, f64)>,
     pub fleets: u64,
     /// Losses in a row, by variant of the serving fleet.
     pub losses: HashMap<String, u32>,
@@ -84,8 +83,6 @@ pub(super) struct Actor {
     pub rests: JoinSet<String>,
     pub instances: JoinSet<()>,
     pub published: Option<EndpointTable>,
-    /// What `published` was made from.
-    shares: Shares,
     /// Places of instances that are gone, by fleet and variant: how often each was filled before.
     vacancies: HashMap<(u64, String), Vec<u32>>,
     asks: mpsc::Receiver<Ask>,
@@ -117,13 +114,13 @@ impl Actor {
             reports,
             reporter,
             serving: None,
+            incoming: None,
             fleets: 0,
             losses: HashMap::new(),
             resting: HashSet::new(),
             rests: JoinSet::new(),
             instances: JoinSet::new(),
             published: None,
-            shares: Vec::new(),
             vacancies: HashMap::new(),
             asks,
             posted,
@@ -330,10 +327,17 @@ impl Actor {
 
     // Publishing.
 
+    /// Publishes who takes requests as it now is, in the midst of a deployment too.
     pub fn publish_serving(&mut self) {
         let Some((number, fleet)) = self.serving.take() else { return };
-        let _ = self.publish(&[(number, &fleet, 1.0)]);
-        self.serving = Some((number, fleet));
+        let incoming = self.incoming.take();
+        let _ = match &incoming {
+            None => self.publish(&[(number, &fleet, 1.0)]),
+            Some((new, incoming, share)) => {
+                self.publish(&[(number, &fleet, 1.0 - share), (*new, incoming, *share)])
+            }
+        };
+        (self.serving, self.incoming) = (Some((number, fleet)), incoming);
     }
 
     /// Publishes these fleets with their shares of the traffic; `None` when that changes nothing.
@@ -352,21 +356,7 @@ impl Actor {
             return None;
         }
         self.published = Some(table.clone());
-        self.shares = fleets
-            .iter()
-            .map(|(number, fleet, share)| (*number, Fleet::clone(fleet), *share))
-            .collect();
         Some(self.region().plane().publish(table))
-    }
-
-    /// Publishes the same fleets with the same shares anew: their instances have changed.
-    pub fn publish_again(&mut self) {
-        let shares = std::mem::take(&mut self.shares);
-        let borrowed: Vec<_> =
-            shares.iter().map(|(number, fleet, share)| (*number, fleet, *share)).collect();
-        if borrowed.is_empty() || self.publish(&borrowed).is_none() {
-            self.shares = shares;
-        }
     }
 
     fn table_of(&self, number: u64, variant: &Variant, weight: f64) -> VariantTable {
@@ -419,7 +409,6 @@ impl Actor {
     pub async fn withdraw(&mut self) {
         let retired = Arc::new(self.region().plane().withdraw(&self.name));
         self.published = None;
-        self.shares.clear();
         self.board().retires(&retired);
         let now = self.region().now();
         self.members.iter().for_each(|member| member.diary.enter(Phase::Stopping, now));
@@ -432,7 +421,7 @@ impl Actor {
     /// Ends every instance and waits until they have ended.
     pub async fn stop_all(&mut self) {
         self.members.clear();
-        self.serving = None;
+        (self.serving, self.incoming) = (None, None);
         while self.instances.join_next().await.is_some() {}
     }
 }

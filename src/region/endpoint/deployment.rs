@@ -126,10 +126,10 @@ impl Plan {
         }
     }
 
-    /// The waits shortened by `pace` (1.0 is AWS's own time, 0.01 a hundredth of it).
+    /// The waits shortened by `pace` (1.0 is AWS's own time, 60.0 makes a minute a second).
     #[must_use]
     pub fn paced(mut self, pace: f64) -> Self {
-        let shorten = |span: Duration| span.mul_f64(pace.clamp(0.0, 1.0));
+        let shorten = |span: Duration| span.div_f64(pace.max(1.0));
         for shift in &mut self.shifts {
             shift.bake = shorten(shift.bake);
         }
@@ -331,11 +331,11 @@ mod tests {
             2,
         )
         .unwrap();
-        let paced = plan.clone().paced(0.001);
+        let paced = plan.clone().paced(1000.0);
         assert_eq!(traffic(&paced), traffic(&plan));
         assert_eq!(paced.shifts[0].bake, Duration::from_millis(600));
         assert_eq!(paced.termination_wait, Duration::from_millis(5));
-        assert_eq!(plan.clone().paced(9.0), plan, "pace only shortens");
+        assert_eq!(plan.clone().paced(0.1), plan, "pace only shortens");
     }
 
     proptest! {

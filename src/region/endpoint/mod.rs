@@ -50,6 +50,10 @@ const NOT_DONE: &str = "Recorded only: alarms for automatic rollback (there is n
     process that is always warm; its MaxConcurrency is not enforced. Of instance pools the first by \
     priority is used. Inference components and multi-model containers are refused.";
 
+const INVOKED: &str = "TargetModel and InferenceComponentName are refused; EnableExplanations, \
+    InferenceId and the session are handed to the container and do nothing else. No CloudWatch \
+    metrics yet: figures stream from /_sagebrush/endpoints/NAME/live.";
+
 pub(super) fn rows(table: &mut Table) {
     table
         .service("sagemaker")
@@ -63,6 +67,10 @@ pub(super) fn rows(table: &mut Table) {
             update_weights,
         )
         .behaves("DeleteEndpoint", delete);
+    table
+        .service("sagemaker-runtime")
+        .forwarded("InvokeEndpoint", INVOKED)
+        .forwarded("InvokeEndpointWithResponseStream", INVOKED);
 }
 
 /// An endpoint's instance time, by instance type.

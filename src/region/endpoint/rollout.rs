@@ -69,6 +69,7 @@ impl Actor {
     /// Updating to a new configuration: the plan's steps, the old fleet serving until the new one
     /// has taken over.
     pub async fn deploy(&mut self, record: Record, pending: Pending) -> Result<(), StoreError> {
+        self.incoming = None;
         self.take_up(record);
         self.fill();
         let plan = Plan::read(pending.policy.as_ref(), pending.fleet.instances())
@@ -123,6 +124,7 @@ impl Actor {
             shown.traffic = shift.traffic;
             shown.shifts.0 += 1;
         });
+        self.incoming = Some((number, fleet.clone(), shift.traffic));
         if shift.bake.is_zero() {
             return Ok(Fate::Well);
         }
@@ -147,6 +149,7 @@ impl Actor {
         let mut fleet = pending.fleet;
         fleet.variants.iter_mut().for_each(super::record::Variant::settle);
         let settled = fleet.clone();
+        self.incoming = None;
         self.let_go(|member| member.fleet != number, &[(number, &settled, 1.0)]);
         self.losses.clear();
         self.serving = Some((number, settled));
@@ -168,6 +171,7 @@ impl Actor {
             shown.traffic = 0.0;
             shown.reason = Some(reason.clone());
         });
+        self.incoming = None;
         if let Some((old, serving)) = self.serving.take() {
             self.let_go(|member| member.fleet == number, &[(old, &serving, 1.0)]);
             self.serving = Some((old, serving));
@@ -357,7 +361,7 @@ impl Actor {
             (news, None) => {
                 self.hear(Woken::Report(Report { id: report.id, news }));
                 self.fill();
-                self.publish_again();
+                self.publish_serving();
             }
         }
         Ok(None)

@@ -143,6 +143,42 @@ async fn a_new_fleet_takes_over_from_the_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_instance_of_the_old_fleet_that_dies_meanwhile_is_replaced() {
+    let bench = Bench::new().await;
+    bench.config("old", "fake/healthy", json!({"InitialInstanceCount": 2})).await;
+    bench.config("new", "fake/newer", json!({})).await;
+    create(&bench, "e", "old").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let serving = || -> Vec<Vec<String>> {
+        let endpoint = bench.region.plane().endpoint("e").unwrap();
+        let variants = endpoint.table().variants.iter();
+        variants.map(|each| each.instances.iter().map(|each| each.id.clone()).collect()).collect()
+    };
+    let lost = serving().remove(0);
+    // Longer than the test has patience, even at its pace: it ends in the midst of the bake.
+    let slow = json!({"DeploymentConfig": {"BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "LINEAR", "WaitIntervalInSeconds": 3600,
+            "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 10}}}}});
+    update(&bench, "new", slow).await.unwrap();
+    bench
+        .until(ENDPOINT, "e", |row| {
+            let summary = &row.body["PendingDeploymentSummary"]["ProductionVariants"][0];
+            summary["VariantStatus"][0]["Status"] == "Baking"
+        })
+        .await;
+    assert_eq!(bench.engine.crash("fake/healthy"), 2);
+    loop {
+        let now = serving();
+        assert_eq!(now.len(), 2, "both fleets take requests");
+        if now[0].len() == 2 && now[0].iter().all(|id| !lost.contains(id)) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    }
+    assert_eq!(bench.row(ENDPOINT, "e").unwrap().status, "Updating");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_the_new_fleet_fails_the_old_one_goes_on() {
     let bench = Bench::new().await;
     bench.config("old", "fake/healthy", json!({})).await;

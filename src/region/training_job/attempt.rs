@@ -89,7 +89,7 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
     drop(feeds);
     watch.keep_checkpoints().await;
     match ended {
-        All::Ended(exits) => conclude(job, spec, attempt, exits, &gathered).await,
+        All::Ended(failed) => conclude(job, spec, attempt, failed, &gathered).await,
         All::RegionStops => {
             let _ = job
                 .change(|record| {
@@ -195,7 +195,8 @@ async fn start(
 
 /// How the wait for an attempt's containers ended.
 enum All {
-    Ended(Vec<Exit>),
+    /// All of them have; the first that failed by itself, with its instance, is what the job fails of.
+    Ended(Option<(u32, Exit)>),
     RegionStops,
 }
 
@@ -236,7 +237,7 @@ impl<'a> Watch<'a> {
             .enumerate()
             .map(|(index, each)| ended(index, each.exit()))
             .collect();
-        let mut ends: Vec<Option<Exit>> = vec![None; self.containers.len()];
+        let mut first_failure = None;
         let mut stop: Option<BoxFuture<'static, ()>> = None;
         let mut stopping = self.job.region().stopping();
         let now = self.job.region().now();
@@ -249,13 +250,13 @@ impl<'a> Watch<'a> {
         loop {
             tokio::select! {
                 Some((index, exit)) = exits.next() => {
-                    let failed = exit.code != Some(0);
-                    ends[index] = Some(exit);
-                    if exits.is_empty() {
-                        return Ok(All::Ended(ends.into_iter().flatten().collect()));
+                    // The others are stopped because of the first: what they end of is no reason.
+                    if exit.code != Some(0) && first_failure.is_none() {
+                        first_failure = Some((u32::try_from(index).unwrap_or_default(), exit));
+                        stop.get_or_insert_with(|| self.stop(STOP_GRACE));
                     }
-                    if failed && stop.is_none() {
-                        stop = Some(self.stop(STOP_GRACE));
+                    if exits.is_empty() {
+                        return Ok(All::Ended(first_failure));
                     }
                 }
                 () = self.job.poke.notified() => {
@@ -380,17 +381,16 @@ async fn conclude(
     job: &Job,
     spec: &Spec,
     attempt: u32,
-    exits: Vec<Exit>,
+    failed: Option<(u32, Exit)>,
     gathered: &Gathered,
 ) -> Result<Ended, StoreError> {
     let metrics = gathered.document();
-    let outcome = match exits.iter().position(|exit| exit.code != Some(0)) {
+    let outcome = match failed {
         None => Outcome::Succeeded,
-        Some(index) => {
-            let root = job.root(attempt, u32::try_from(index).unwrap_or_default());
+        Some((instance, Exit { code, signal, last_words })) => {
+            let root = job.root(attempt, instance);
             let failure = blocking(move || opt_ml::failure(&root)).await.ok().flatten();
-            let Exit { code, signal, last_words } = &exits[index];
-            let reason = record::failure_reason(failure.as_deref(), last_words, *code, *signal);
+            let reason = record::failure_reason(failure.as_deref(), &last_words, code, signal);
             Outcome::Failed(reason)
         }
     };

@@ -130,21 +130,28 @@ fn join<'a>(all: impl IntoIterator<Item = &'a Curves>) -> Curves {
 /// The monitors of the jobs that run and of the last ones that did.
 #[derive(Default)]
 pub struct Monitors {
-    /// By lower-cased name; and the names, oldest first.
-    all: Mutex<(HashMap<String, Arc<Monitor>>, VecDeque<String>)>,
+    all: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// By lower-cased name.
+    monitors: HashMap<String, Arc<Monitor>>,
+    /// The names, oldest first.
+    order: VecDeque<String>,
 }
 
 impl Monitors {
     /// The monitor of the job that was created then.
     pub fn get(&self, job: &str, created: Timestamp) -> Option<Arc<Monitor>> {
         let all = lock(&self.all);
-        all.0.get(&job.to_lowercase()).filter(|there| there.created == created).cloned()
+        all.monitors.get(&job.to_lowercase()).filter(|there| there.created == created).cloned()
     }
 
     /// The same, made when there is none; true when it was.
     pub fn open(&self, job: &str, created: Timestamp) -> (Arc<Monitor>, bool) {
         let mut all = lock(&self.all);
-        let (monitors, order) = &mut *all;
+        let Kept { monitors, order } = &mut *all;
         let key = job.to_lowercase();
         if let Some(there) = monitors.get(&key).filter(|there| there.created == created) {
             return (Arc::clone(there), false);
@@ -248,7 +255,7 @@ mod tests {
             monitors.open(&format!("j{number}"), at(3));
         }
         assert!(monitors.get("job", at(2)).is_none());
-        assert_eq!(lock(&monitors.all).0.len(), JOBS);
+        assert_eq!(lock(&monitors.all).monitors.len(), JOBS);
     }
 
     #[test]

@@ -214,6 +214,16 @@ async fn only_what_has_ended_can_be_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_instance_that_failed_says_why() {
+    let bench = Bench::new().await;
+    let two = json!({"ResourceConfig":
+        {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}});
+    create(&bench, "j", "fake/second-fails", two).await;
+    let row = bench.until_status(TRAINING_JOB, "j", "Failed").await;
+    assert_eq!(row.body["FailureReason"], "AlgorithmError: the rows do not rhyme, exit code: 1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn several_instances_are_one_job() {
     let bench = Bench::new().await;
     let three = json!({"ResourceConfig": {"InstanceType": "unknown", "InstanceCount": 3, "VolumeSizeInGB": 1}});

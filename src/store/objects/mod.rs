@@ -29,7 +29,7 @@ pub use object::Condition;
 pub use reader::Reader;
 
 pub(super) use files::Files;
-pub(super) use row::{count as count_rows, get as get_row, list as list_rows};
+pub(super) use row::{count as count_rows, each_raw, get as get_row};
 
 use super::Store;
 use std::sync::Arc;

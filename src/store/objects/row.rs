@@ -7,7 +7,7 @@
 use super::Objects;
 use crate::domain::kind;
 use crate::domain::time::Timestamp;
-use crate::store::{Changed, Page, Query, Row, StoreError, cursor};
+use crate::store::{Changed, RawRow, Row, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use std::sync::Arc;
@@ -44,20 +44,31 @@ pub(in crate::store) fn count(connection: &Connection) -> Result<u64, StoreError
     Ok(connection.prepare_cached("SELECT count(*) FROM bucket")?.query_row([], |row| row.get(0))?)
 }
 
-/// A page of buckets in the order of their names, whatever else the query asks for.
-pub(in crate::store) fn list(connection: &Connection, query: &Query) -> Result<Page, StoreError> {
+/// As [`crate::store::Snapshot::each_raw`].
+pub(in crate::store) fn each_raw(
+    connection: &Connection,
+    after: &str,
+    limit: usize,
+    mut tell: impl FnMut(RawRow<'_>) -> Result<(), StoreError>,
+) -> Result<Option<String>, StoreError> {
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM bucket WHERE name > ?1 ORDER BY name LIMIT ?2"
     ))?;
-    let after = query.after.as_ref().map(|cursor| cursor.key.as_str()).unwrap_or_default();
-    let limit = i64::try_from(query.limit.max(1)).unwrap_or(i64::MAX);
-    let rows = statement.query_map(params![after, limit], from_sql)?;
+    let most = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = statement.query_map(params![after, most], from_sql)?;
     let rows = rows.collect::<Result<Vec<_>, _>>()?;
-    let next = rows
-        .last()
-        .filter(|_| rows.len() == query.limit.max(1))
-        .map(|last| cursor::Cursor { key: last.name.clone(), id: 0, scope: 0 });
-    Ok(Page { rows, next })
+    for row in &rows {
+        tell(RawRow {
+            name: &row.name,
+            parent: "",
+            status: "",
+            created: row.created,
+            modified: row.modified,
+            revision: row.revision,
+            body: &row.body.to_string(),
+        })?;
+    }
+    Ok(rows.last().filter(|_| rows.len() == limit).map(|last| last.name.clone()))
 }
 
 impl Objects {

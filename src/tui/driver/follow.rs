@@ -2,9 +2,7 @@
 
 use crate::client::{CallError, Client, encode};
 use crate::tui::effect::Want;
-use crate::tui::mirror::BUCKET;
 use crate::tui::msg::{LogLine, Logs, Msg};
-use crate::tui::row::Row;
 use futures::FutureExt;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,20 +73,15 @@ pub(super) async fn connected(client: &mut watch::Receiver<Option<Client>>) -> O
 async fn once(want: &Want, client: &Client, told: &mpsc::Sender<Msg>) -> Result<(), CallError> {
     match want {
         Want::Traffic => stream(client, "live", told, Msg::Traffic).await,
-        Want::Cost => poll(client, "cost", told, Msg::Cost).await,
+        Want::Cost => poll(client, "cost?lines=0", told, Msg::Cost).await,
+        Want::CostLines => poll(client, "cost", told, Msg::Cost).await,
         Want::Engine => poll(client, "engine", told, Msg::Engine).await,
-        Want::Buckets => buckets(client, told).await,
         Want::Endpoint(name) => {
             let path = format!("endpoints/{}/live", encode(name));
             stream(client, &path, told, |line| Msg::Endpoint { name: name.clone(), line }).await
         }
         Want::TrainingJob(name) => {
             let message = |line| Msg::TrainingJob { name: name.clone(), line };
-            let history =
-                client.internal(&format!("training-jobs/{}/metrics", encode(name))).await?;
-            if told.send(message(history)).await.is_err() {
-                return Ok(());
-            }
             let path = format!("training-jobs/{}/live", encode(name));
             stream(client, &path, told, message).await
         }
@@ -126,30 +119,6 @@ async fn poll(
         if answer != last {
             last = answer.clone();
             if told.send(message(answer)).await.is_err() {
-                return Ok(());
-            }
-        }
-        tokio::time::sleep(POLL.max(took * 50)).await;
-    }
-}
-
-async fn buckets(client: &Client, told: &mpsc::Sender<Msg>) -> Result<(), CallError> {
-    let mut last = Vec::new();
-    loop {
-        let start = Instant::now();
-        let mut rows = Vec::new();
-        for name in client.buckets().await? {
-            rows.push(Row {
-                kind: BUCKET.into(),
-                arn: format!("arn:aws:s3:::{name}"),
-                name,
-                ..Row::default()
-            });
-        }
-        let took = start.elapsed();
-        if rows != last {
-            last.clone_from(&rows);
-            if told.send(Msg::Buckets(rows)).await.is_err() {
                 return Ok(());
             }
         }

@@ -1,5 +1,6 @@
 //! Live traffic of one's own: labelled rows sent to an endpoint by a few users, each one request at a
-//! time, and what came of it by variant.
+//! time, and what came of it by variant. A row counts once for each variant, however often it is
+//! sent: a model that is right about it is no more right the second time.
 
 use crate::client::{CallError, Client, Invocation};
 use crate::command::rows::{self, LabelledRow};
@@ -30,8 +31,17 @@ pub(super) struct Plan {
 struct Tally {
     requests: u64,
     errors: u64,
-    correct: BTreeMap<String, (u64, u64)>,
+    correct: BTreeMap<String, Checked>,
     last_error: Option<String>,
+}
+
+/// What a variant made of the rows.
+#[derive(Default)]
+struct Checked {
+    /// By row, whether it was counted.
+    seen: Vec<bool>,
+    right: u64,
+    all: u64,
 }
 
 /// Sends until it is aborted or nobody listens.
@@ -80,9 +90,21 @@ async fn user(client: Client, plan: Arc<Plan>, next: Arc<AtomicUsize>, tally: Ar
             })
             .await;
         let refused = answer.is_err();
-        tally.lock().unwrap_or_else(PoisonError::into_inner).take(row, answer);
+        tally.lock().unwrap_or_else(PoisonError::into_inner).take(index, row, answer);
         if refused {
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+impl Checked {
+    fn take(&mut self, index: usize, right: bool) {
+        if self.seen.len() <= index {
+            self.seen.resize(index + 1, false);
+        }
+        if !std::mem::replace(&mut self.seen[index], true) {
+            self.all += 1;
+            self.right += u64::from(right);
         }
     }
 }
@@ -90,6 +112,7 @@ async fn user(client: Client, plan: Arc<Plan>, next: Arc<AtomicUsize>, tally: Ar
 impl Tally {
     fn take(
         &mut self,
+        index: usize,
         row: &LabelledRow,
         answer: Result<crate::client::InvocationAnswer, CallError>,
     ) {
@@ -99,9 +122,8 @@ impl Tally {
                 let Some(label) = row.label else { return };
                 let prediction = rows::predictions(&answer.body).ok().and_then(|mut all| all.pop());
                 if let Some(prediction) = prediction {
-                    let (right, checked) = self.correct.entry(answer.variant).or_default();
-                    *checked += 1;
-                    *right += u64::from(prediction.class() == label);
+                    let checked = self.correct.entry(answer.variant).or_default();
+                    checked.take(index, prediction.class() == label);
                 }
             }
             Err(error) => {
@@ -120,7 +142,7 @@ impl Tally {
             correct: self
                 .correct
                 .iter()
-                .map(|(variant, (right, checked))| (variant.clone(), *right, *checked))
+                .map(|(variant, checked)| (variant.clone(), checked.right, checked.all))
                 .collect(),
             last_error: self.last_error.clone(),
         }

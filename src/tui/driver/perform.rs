@@ -10,7 +10,7 @@ use crate::tui::row::Row;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
@@ -35,6 +35,7 @@ pub(super) enum Left {
     Edit { ticket: Ticket, suffix: String, text: String },
     Mouse(bool),
     Trust,
+    Start,
     Suspend,
     Redraw,
 }
@@ -61,6 +62,7 @@ impl Performer {
             }
             Effect::Mouse(on) => return Some(Left::Mouse(on)),
             Effect::Trust => return Some(Left::Trust),
+            Effect::Start => return Some(Left::Start),
             Effect::Suspend => return Some(Left::Suspend),
             Effect::Redraw => return Some(Left::Redraw),
             Effect::Follow(wants) => self.follower.follow(&wants),
@@ -348,9 +350,4 @@ impl Progress for Teller {
             let _ = self.told.try_send(Msg::Dropped { what, count: 1 });
         }
     }
-}
-
-/// The folder that relative paths start from: the workspace's, where its data lies.
-pub(super) fn base(folder: &Path) -> PathBuf {
-    folder.to_owned()
 }

@@ -209,9 +209,10 @@ impl Deploy {
         }
         let words = self.words();
         out.close();
-        out.requests.push(Request::Ran(brush_line(&words)));
+        let line = brush_line(&words);
         out.notice(Tone::Info, format!("Deploying to {}", self.endpoint.value().trim()));
-        out.run(words);
+        let ticket = out.run(words);
+        out.requests.push(Request::Ran { line, ticket, capture: None });
     }
 
     /// The endpoint that begins with what is typed.

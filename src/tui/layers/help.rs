@@ -30,7 +30,6 @@ impl Help {
             lines.push(Line::styled(heading(context), theme.title));
             for binding in table {
                 let chords = scene.keymap.keys(context, binding.action);
-                let chords: Vec<String> = chords.iter().map(ToString::to_string).collect();
                 let locked = binding.changes && scene.read_only;
                 lines.push(Line::from(vec![
                     Span::styled(format!("  {}", pad(&chords.join(" "), 18)), theme.key),

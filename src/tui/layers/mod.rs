@@ -7,6 +7,7 @@ mod document;
 mod help;
 mod leave;
 mod new;
+mod outcome;
 mod palette;
 mod prompt;
 
@@ -17,6 +18,7 @@ pub use document::Document;
 pub use help::Help;
 pub use leave::Leave;
 pub use new::New;
+pub use outcome::Outcome;
 pub use palette::Palette;
 pub use prompt::Prompt;
 

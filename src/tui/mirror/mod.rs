@@ -1,10 +1,14 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+mod bill;
 pub mod lineage;
+pub mod live;
 mod note;
 mod rows;
 
+pub use bill::{Account, Bill};
+pub use live::Live;
 pub use note::{Note, Notes};
 pub use rows::{Changes, Rows};
 
@@ -17,8 +21,7 @@ use std::collections::BTreeMap;
 /// Rows of kinds that nothing was heard of.
 static NONE: std::sync::LazyLock<Rows> = std::sync::LazyLock::new(Rows::default);
 
-/// The workbench's own kinds of rows.
-pub const BUCKET: &str = "bucket";
+pub use crate::domain::kind::BUCKET;
 
 #[derive(Debug, Default)]
 pub struct Mirror {
@@ -35,8 +38,12 @@ pub struct Mirror {
     pub notes: Notes,
     /// What `/_sagebrush/cost` said last.
     pub cost: Value,
+    /// The same by name.
+    pub bill: Bill,
     /// What `/_sagebrush/engine` said last.
     pub engine: Value,
+    /// What moves: rates, latencies, instances.
+    pub live: Live,
     /// Traffic that the workbench itself sends, by endpoint.
     pub loads: BTreeMap<String, Load>,
     /// What could not be kept, by what it was.
@@ -69,17 +76,41 @@ impl Mirror {
         match msg {
             Msg::Link(link) => self.link(link),
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
-            Msg::Cost(cost) => self.cost = cost.clone(),
+            Msg::Traffic(line) => self.live.traffic(line),
+            Msg::Endpoint { name, line } => self.live.endpoint(name, line),
+            Msg::Cost(cost) => self.cost(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
-            Msg::Buckets(rows) => self.buckets(rows),
-            Msg::Load(load) => {
-                self.loads.insert(load.endpoint.to_lowercase(), load.clone());
-            }
+            Msg::Load(load) => self.load(load),
             Msg::Dropped { what, count } => *self.dropped.entry(what.clone()).or_default() += count,
             Msg::Logs(logs) if logs.missed > 0 => {
                 *self.dropped.entry("log batches".into()).or_default() += logs.missed;
             }
             _ => {}
+        }
+    }
+
+    /// What has ended keeps its figures: they are what was sent for.
+    fn load(&mut self, load: &Load) {
+        let known = self.loads.entry(load.endpoint.to_lowercase()).or_default();
+        if load.running || load.requests > 0 {
+            known.clone_from(load);
+        } else {
+            known.endpoint.clone_from(&load.endpoint);
+            known.running = false;
+            known.last_error.clone_from(&load.last_error);
+        }
+    }
+
+    /// Totals come without the lists, which stay as they were.
+    fn cost(&mut self, cost: &Value) {
+        self.bill.read(cost);
+        let before = std::mem::replace(&mut self.cost, cost.clone());
+        for list in ["TrainingJobs", "Endpoints"] {
+            if self.cost.get(list).is_none()
+                && let Some(lines) = before.get(list)
+            {
+                self.cost[list] = lines.clone();
+            }
         }
     }
 
@@ -98,7 +129,7 @@ impl Mirror {
                 // The first one is shown as it comes; a later one when it is whole.
                 self.arriving = self.ready.then(BTreeMap::new);
                 if !self.ready {
-                    self.kinds.retain(|kind, _| kind == BUCKET);
+                    self.kinds.clear();
                 }
             }
             Line::Row(row) => match &mut self.arriving {
@@ -125,6 +156,9 @@ impl Mirror {
                 {
                     self.notes.deletion(*at, kind, name);
                 }
+                if kind == kind::ENDPOINT {
+                    self.live.forget(name);
+                }
             }
             Line::Resync(why) => self.notes.resync(why),
             Line::Heartbeat => {}
@@ -137,30 +171,13 @@ impl Mirror {
 
     fn replace(&mut self, mut arrived: BTreeMap<String, Vec<Row>>) {
         for (kind, rows) in &mut self.kinds {
-            if kind != BUCKET {
-                rows.replace(arrived.remove(kind).unwrap_or_default());
-            }
+            rows.replace(arrived.remove(kind).unwrap_or_default());
         }
         for (kind, rows) in arrived {
             self.kinds.entry(kind).or_default().replace(rows);
         }
-    }
-
-    /// Buckets come as a whole; only what differs counts as changed.
-    fn buckets(&mut self, buckets: &[Row]) {
-        let known = self.kinds.entry(BUCKET.into()).or_default();
-        let gone: Vec<String> = known
-            .iter()
-            .filter(|(_, row)| !buckets.iter().any(|bucket| bucket.name == row.name))
-            .map(|(_, row)| row.name.clone())
-            .collect();
-        for name in gone {
-            known.remove(&name);
-        }
-        for bucket in buckets {
-            if known.get(&bucket.name).is_none_or(|row| **row != *bucket) {
-                known.put(bucket.clone());
-            }
+        if let Some(endpoints) = self.kinds.get(kind::ENDPOINT) {
+            self.live.retain(|name| endpoints.get(name).is_some());
         }
     }
 }

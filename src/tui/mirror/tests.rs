@@ -1,5 +1,4 @@
 use super::*;
-use serde_json::json;
 
 fn row(name: &str, status: &str) -> Row {
     Row { kind: "endpoint".into(), name: name.into(), status: status.into(), ..Row::default() }
@@ -62,22 +61,4 @@ fn changes_since_a_mark() {
     }
     rows.replace(vec![row("c", "")]);
     assert!(matches!(rows.since(mark), Changes::Everything));
-}
-
-#[test]
-fn buckets_come_whole_and_only_what_differs_counts() {
-    let mut mirror = Mirror::default();
-    let bucket = |name: &str, objects: u32| Row {
-        kind: BUCKET.into(),
-        name: name.into(),
-        body: json!({"Objects": objects}),
-        ..Row::default()
-    };
-    mirror.take(&Msg::Buckets(vec![bucket("a", 1), bucket("b", 1)]));
-    let mark = mirror.rows(BUCKET).mark();
-    mirror.take(&Msg::Buckets(vec![bucket("a", 1), bucket("c", 2)]));
-    match mirror.rows(BUCKET).since(mark) {
-        Changes::These(keys) => assert_eq!(keys, [&"b".into(), &"c".into()]),
-        _ => panic!("two buckets differ"),
-    }
 }

@@ -2,7 +2,6 @@
 
 use crate::domain::kind;
 use crate::tui::columns;
-use crate::tui::effect::Want;
 use crate::tui::format;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::Prompt;
@@ -149,10 +148,6 @@ impl View for List {
             _ => return false,
         }
         true
-    }
-
-    fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
-        vec![Want::Buckets]
     }
 
     fn subjects(&self) -> Vec<Arc<Row>> {

@@ -8,6 +8,7 @@ mod model;
 mod model_package;
 mod model_package_group;
 mod object;
+mod overview;
 mod related;
 
 use super::keymap::Binding;
@@ -32,12 +33,28 @@ pub struct Screen {
 
 pub static SCREENS: &[Screen] = &[
     Screen {
+        name: "overview",
+        parent: "Overview",
+        about: "The region as a picture: what exists, what moves, what it costs",
+        keys: &["1"],
+        bindings: overview::KEYS,
+        open: |_| Box::new(overview::Overview::default()),
+    },
+    Screen {
         name: "endpoints",
         parent: "Endpoints",
         about: "Endpoints, their traffic and their cost",
         keys: &["2"],
         bindings: &[],
         open: |_| Box::new(endpoint::List::default()),
+    },
+    Screen {
+        name: "endpoint",
+        parent: "Endpoints",
+        about: "One endpoint: steer its traffic while seeing what it does",
+        keys: &[],
+        bindings: endpoint::KEYS,
+        open: |name| Box::new(endpoint::Cockpit::new(name.unwrap_or_default())),
     },
     Screen {
         name: "registry",

@@ -3,7 +3,7 @@
 
 use super::bucket::{copy, download, jobs_at, upload};
 use crate::domain::kind;
-use crate::tui::effect::{Effect, Want};
+use crate::tui::effect::Effect;
 use crate::tui::format;
 use crate::tui::keymap::Binding;
 use crate::tui::mirror::{BUCKET, Rows};
@@ -447,10 +447,6 @@ impl View for Browser {
         if wrote && self.listing.is_none() {
             self.list(out);
         }
-    }
-
-    fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
-        vec![Want::Buckets]
     }
 
     fn subjects(&self) -> Vec<Arc<Row>> {

@@ -6,11 +6,10 @@
 
 mod traffic;
 
-pub(crate) use traffic::{Arm, Traffic};
+pub(crate) use traffic::{Arm, Traffic, instance};
 
 use super::effect::Effect;
 use super::frame;
-use super::mirror::BUCKET;
 use super::msg::{Line, Link, Msg, Stamped};
 use super::row::Row;
 use super::state::{Options, State};
@@ -18,6 +17,7 @@ use super::text::width;
 use super::theme::Theme;
 use super::update::{settle, update};
 use super::view::Place;
+use crate::domain::kind::BUCKET;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -50,14 +50,15 @@ pub(crate) fn with_region(size: (u16, u16), place: Place) -> State {
 
 /// All that the workbench hears when it connects to the small region.
 pub(crate) fn region() -> Vec<Msg> {
-    let mut lines = vec![Line::Snapshot { revision: 42, rows: rows().len() as u64 }];
-    lines.extend(rows().into_iter().map(Line::Row));
-    lines.push(Line::Ready(42));
     let buckets = [("iris", 4, 6_912), ("iris-captured", 0, 0)];
+    let buckets = buckets.map(|(name, objects, size)| bucket(name, objects, size));
+    let rows: Vec<Row> = rows().into_iter().chain(buckets).collect();
+    let mut lines = vec![Line::Snapshot { revision: 42, rows: rows.len() as u64 }];
+    lines.extend(rows.into_iter().map(Line::Row));
+    lines.push(Line::Ready(42));
     vec![
         connected(),
         Msg::Region(lines),
-        Msg::Buckets(buckets.map(|(name, objects, size)| bucket(name, objects, size)).into()),
         curve("blue", "train:objective_loss", &[0.91, 0.44, 0.27, 0.19, 0.16]),
         curve("green", "train:mlogloss", &[0.74, 0.41, 0.22, 0.09, 0.05, 0.03, 0.0225]),
         Msg::Cost(cost()),

@@ -85,7 +85,7 @@ impl Chart<'_> {
         let legend = u16::from(area.height >= 4 && area.width >= 8);
         let labels = u16::from(area.height >= 3 && area.width >= 8);
         let rows = area.height - legend - labels;
-        let ticks = down.ticks((rows as usize / 3).clamp(2, 8));
+        let ticks = down.ticks((rows as usize / 2).clamp(2, 8));
         let plot_row = |value: f64| {
             ((1.0 - down.place(value)) * f64::from(rows.saturating_sub(1))).round() as u16
         };
@@ -133,7 +133,7 @@ impl Chart<'_> {
             Scale::Logarithmic if low <= 0.0 => high / 1e4,
             _ => low,
         };
-        Some(Axis::new(low, high, self.scale).rounded((rows as usize / 3).clamp(2, 8)))
+        Some(Axis::new(low, high, self.scale).rounded((rows as usize / 2).clamp(2, 8)))
     }
 
     fn curves(
@@ -215,6 +215,8 @@ impl Chart<'_> {
                 let step = time_step((to - from) / most as f64);
                 let label = |before: f64| {
                     let span = format::duration(Duration::from_millis(before as u64));
+                    // The axis has round spans: `3 m` says all of `3 m 00 s`.
+                    let span = span.trim_end_matches(" 00 s").trim_end_matches(" 00 m");
                     let text = if before <= 0.0 { "now".to_owned() } else { format!("-{span}") };
                     (column(to - before), text)
                 };
@@ -263,21 +265,21 @@ impl Curve<'_> {
     fn condensed(&self, canvas: &mut Canvas, points: Range<usize>) {
         let columns = canvas.across();
         let width = (self.across.high - self.across.low) / columns.saturating_sub(1).max(1) as f64;
-        let mut start = points.start;
+        let (mut start, mut stride) = (points.start, 0);
         let mut before: Option<(usize, usize, f64)> = None;
         for column in 0..columns {
             let edge = self.across.low + (column as f64 + 0.5) * width;
             let end = if column + 1 == columns {
                 points.end
             } else {
-                self.trace.between(edge, edge).start
+                self.trace.next_from(start, start + stride, edge)
             };
             let stretch = start..end.clamp(start, points.end);
-            start = stretch.end;
+            (start, stride) = (stretch.end, stretch.len());
             if stretch.is_empty() {
                 continue;
             }
-            if let Some((low, high)) = self.trace.extent(stretch.clone()) {
+            if let Some((low, high)) = self.trace.rough_extent(stretch.clone()) {
                 let (low, high) = (canvas.y(self.down.place(low)), canvas.y(self.down.place(high)));
                 canvas.vertical(column, low, high, self.series);
             }

@@ -1,4 +1,5 @@
-//! Parts that screens are made of. Each draws plain data into a rectangle and knows no region.
+//! Parts that screens are made of. Each draws plain data into a rectangle and knows no region; the
+//! table alone knows rows.
 
 pub mod axis;
 pub mod canvas;

@@ -57,6 +57,9 @@ impl Stage<'_> {
     }
 }
 
+/// Columns of the mark for what was left out at the left.
+const CUT: u16 = 2;
+
 /// A job's statuses from left to right: each at least as wide as its name, what is left over shared
 /// by duration. In one row the names with their durations stand alone.
 #[derive(Clone, Copy, Debug)]
@@ -74,11 +77,13 @@ impl Timeline<'_> {
         if area.height == 1 {
             return self.draw_line(area, buffer, theme);
         }
-        // Where not all have room, the later ones matter more.
-        let room = (area.width as usize / 4).max(1);
-        let stages = &self.stages[self.stages.len().saturating_sub(room)..];
+        let (from, widths) = self.widths(area.width);
         let mut x = area.x;
-        for (stage, wide) in stages.iter().zip(self.widths(stages, area.width)) {
+        if from > 0 {
+            buffer.set_stringn(x, area.y, "…", area.width as usize, theme.faint);
+            x += CUT.min(area.width);
+        }
+        for (stage, wide) in self.stages[from..].iter().zip(widths) {
             let (symbol, style) = stage.look(theme);
             let room = wide.saturating_sub(1) as usize;
             let bar = match (stage.ending, stage.running()) {
@@ -98,30 +103,40 @@ impl Timeline<'_> {
         }
     }
 
-    /// Columns for each of the stages; together no more than there are.
-    fn widths(&self, stages: &[Stage<'_>], columns: u16) -> Vec<u16> {
+    /// From which stage on there is room, and the columns of each. Where not all have room, the later
+    /// ones matter more.
+    fn widths(&self, columns: u16) -> (usize, Vec<u16>) {
         let columns = columns as usize;
-        let least: Vec<usize> = stages
-            .iter()
-            .map(|stage| width(&clean(stage.name)).max(width(&stage.took(self.now))) + 2)
-            .collect();
-        let needed: usize = least.iter().sum();
-        if needed > columns {
-            let each = columns / stages.len().max(1);
-            return vec![each as u16; stages.len()];
+        let wide =
+            |stage: &Stage<'_>| width(&clean(stage.name)).max(width(&stage.took(self.now))) + 2;
+        let least: Vec<usize> = self.stages.iter().map(wide).collect();
+        let mut from = least.len();
+        let mut needed = 0;
+        while from > 0 {
+            let cut = if from > 1 { CUT as usize } else { 0 };
+            if needed + least[from - 1] + cut > columns {
+                break;
+            }
+            from -= 1;
+            needed += least[from];
         }
-        let spans: Vec<f64> = stages
-            .iter()
-            .map(
-                |stage| {
-                    if stage.ending.is_some() { 0.0 } else { stage.span(self.now).as_secs_f64() }
-                },
-            )
-            .collect();
+        if from == least.len() {
+            // Not even the last one: it has what there is.
+            let from = from.saturating_sub(1);
+            let cut = if from > 0 { CUT as usize } else { 0 };
+            return (from, vec![columns.saturating_sub(cut) as u16]);
+        }
+        let cut = if from > 0 { CUT as usize } else { 0 };
+        let span = |stage: &Stage<'_>| match stage.ending {
+            Some(_) => 0.0,
+            None => stage.span(self.now).as_secs_f64(),
+        };
+        let spans: Vec<f64> = self.stages[from..].iter().map(span).collect();
         let all = spans.iter().sum::<f64>().max(1e-9);
-        let spare = (columns - needed) as f64;
+        let spare = (columns - needed - cut) as f64;
         let share = |span: &f64| (spare * span / all).floor() as usize;
-        least.iter().zip(&spans).map(|(least, span)| (least + share(span)) as u16).collect()
+        let widths = least[from..].iter().zip(&spans);
+        (from, widths.map(|(least, span)| (least + share(span)) as u16).collect())
     }
 
     fn draw_line(&self, area: Rect, buffer: &mut Buffer, theme: &Theme) {
@@ -304,7 +319,7 @@ mod tests {
             line(&job(false), 60),
             "Starting 5 ms ▏Downloading 120 ms ▏◐ Training 1 m 02 s\n"
         );
-        assert_eq!(line(&job(true), 44), "… ▏Training 33.9 s ▏Uploading 400 ms ▏✔ Comp\n");
+        assert_eq!(line(&job(true), 44), "… ▏Uploading 400 ms ▏✔ Completed\n");
         assert_eq!(line(&job(true), 8), "… ▏✔ Co…\n");
         assert_eq!(line(&[], 8), "\n");
     }

@@ -72,6 +72,30 @@ impl Trace {
         start..start + self.xs[start..].partition_point(|x| *x < to)
     }
 
+    /// The first point from the `from`-th on that does not lie before `x`, sought around `guess` in
+    /// steps that double: points mostly lie evenly, and each one looked at afar is a cache miss.
+    pub(super) fn next_from(&self, from: usize, guess: usize, x: f64) -> usize {
+        let from = from.min(self.xs.len());
+        let before = |index: usize| self.xs.get(index).is_some_and(|near| *near < x);
+        let (mut low, mut high) = (guess.clamp(from, self.xs.len()), self.xs.len());
+        let mut step = 1;
+        if before(low) {
+            while before(low + step) {
+                low += step;
+                step *= 2;
+            }
+            high = high.min(low + step);
+        } else {
+            high = low;
+            while low > from && !before(low - 1) {
+                high = low;
+                low = low.saturating_sub(step).max(from);
+                step *= 2;
+            }
+        }
+        low + self.xs[low..high].partition_point(|near| *near < x)
+    }
+
     /// The least and the greatest y of a stretch of points; `None` when there is none but gaps.
     pub fn extent(&self, points: Range<usize>) -> Option<(f64, f64)> {
         let (mut start, mut end) = (points.start, points.end.min(self.ys.len()));
@@ -101,6 +125,16 @@ impl Trace {
             }
         }
         (found.0 <= found.1).then_some(found)
+    }
+
+    /// The extent of a stretch that may take in up to seven points more at either end: enough for a
+    /// drawing where they are a small part of a dot.
+    pub(super) fn rough_extent(&self, points: Range<usize>) -> Option<(f64, f64)> {
+        if points.len() < FAN * FAN {
+            return self.extent(points);
+        }
+        let start = points.start / FAN * FAN;
+        self.extent(start..points.end.next_multiple_of(FAN).min(self.ys.len()))
     }
 
     fn append(&mut self, x: f64, y: f64) {
@@ -178,6 +212,20 @@ mod tests {
             prop_assert!(trace.len() <= capacity.max(2));
             prop_assert_eq!(trace.len() as u64 + trace.dropped(), pushes as u64);
             prop_assert_eq!(trace.last().map(|(x, _)| x), pushes.checked_sub(1).map(|x| x as f64));
+        }
+    }
+
+    #[test]
+    fn looking_on_finds_what_looking_over_all_does() {
+        let mut trace = Trace::new(1_000);
+        (0..300).for_each(|n| trace.push(f64::from(n / 3), 0.0));
+        for from in 0..=300 {
+            for x in [-1.0, 0.0, 0.5, 7.0, 50.0, 98.5, 99.0, 500.0] {
+                let all = trace.xs.partition_point(|other| *other < x).max(from);
+                for guess in [0, from, from + 7, 150, 299, 300, 9_999] {
+                    assert_eq!(trace.next_from(from, guess, x), all, "{from} {guess} {x}");
+                }
+            }
         }
     }
 

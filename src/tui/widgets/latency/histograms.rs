@@ -6,6 +6,7 @@
 //! variant with a texture of its own.
 
 use super::{Variant, entries, shown};
+use crate::domain::distribution::Distribution;
 use crate::tui::format::{micros, percent};
 use crate::tui::text::{clean, width};
 use crate::tui::theme::Theme;
@@ -67,10 +68,12 @@ impl Histograms<'_> {
         draw_ruler(rule, labels, buffer, theme, &axis);
     }
 
-    /// From the first thousandth to the last of any variant, on to round values.
+    /// From the first thousandth to the last of any variant, on to round values. On a linear axis the
+    /// last hundredth is left out, which would press all others against the left end.
     fn axis(&self) -> Option<Axis> {
+        let last = if self.scale == Scale::Linear { 0.99 } else { 0.999 };
         let ends = shown(self.variants).filter_map(|(_, variant)| {
-            Some((variant.latency.quantile(0.001)?, variant.latency.quantile(0.999)?))
+            Some((variant.latency.quantile(0.001)?, variant.latency.quantile(last)?))
         });
         let (low, high) = ends.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         // A value is shown as wide as its bucket, and a logarithmic axis has no zero.
@@ -80,15 +83,8 @@ impl Histograms<'_> {
     }
 
     fn bars(&self, plot: Rect, buffer: &mut Buffer, theme: &Theme, axis: &Axis) {
-        let edge = |column: u16| axis.value(f64::from(column) / f64::from(plot.width));
-        let edges: Vec<f64> = (0..=plot.width).map(edge).collect();
         let shares: Vec<(usize, Vec<f64>)> = shown(self.variants)
-            .map(|(series, variant)| {
-                let below: Vec<f64> =
-                    edges.iter().map(|edge| variant.latency.below(*edge)).collect();
-                let all = variant.latency.len() as f64;
-                (series, below.windows(2).map(|pair| (pair[1] - pair[0]) / all).collect())
-            })
+            .map(|(series, variant)| (series, column_shares(variant.latency, axis, plot.width)))
             .collect();
         let tallest = shares.iter().flat_map(|(_, shares)| shares).fold(0.0_f64, |a, b| a.max(*b));
         // Names stand above the peaks where there is room for them.
@@ -150,6 +146,27 @@ impl Histograms<'_> {
             buffer.set_string(plot.right() - wide, plot.y, &text, theme.dim);
         }
     }
+}
+
+/// For each column the share of the values that lie in it. Few values over many columns would show
+/// their own chance and not their shape, so columns are taken together by the Rice rule, 2·n^⅓ bars
+/// over the bulk of the values; a column then has its part of the bar's share.
+fn column_shares(latency: &Distribution, axis: &Axis, columns: u16) -> Vec<f64> {
+    let columns = columns as usize;
+    let place = |quantile| {
+        let value = latency.quantile(quantile).unwrap_or(0) as f64;
+        axis.place(value) * columns as f64
+    };
+    let bars = 2.0 * (latency.len() as f64).cbrt();
+    let together = ((place(0.99) - place(0.01)) / bars).round().clamp(1.0, 8.0) as usize;
+    let below = |column: usize| latency.below(axis.value(column as f64 / columns as f64));
+    let mut shares = Vec::with_capacity(columns);
+    for start in (0..columns).step_by(together) {
+        let end = (start + together).min(columns);
+        let share = (below(end) - below(start)) / latency.len() as f64;
+        shares.extend(std::iter::repeat_n(share / (end - start) as f64, end - start));
+    }
+    shares
 }
 
 /// One column of bars, the tallest first.

@@ -39,7 +39,7 @@ impl Spectrum<'_> {
         let legend = u16::from(area.height >= 4 && area.width >= 8);
         let labels = u16::from(area.height >= 3 && area.width >= 8);
         let rows = area.height - legend - labels;
-        let most_ticks = (rows as usize / 3).clamp(2, 8);
+        let most_ticks = (rows as usize / 2).clamp(2, 8);
         let down = Axis::new(low, high as f64, self.scale).rounded(most_ticks);
         let gutter = if area.width >= 20 && rows >= 2 { 8 } else { 0 };
         let plot = Rect::new(area.x + gutter, area.y + legend, area.width - gutter, rows);

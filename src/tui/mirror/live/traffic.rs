@@ -1,0 +1,135 @@
+//! The traffic of the whole region, for lists: a rate for each variant of each endpoint, however many
+//! there are.
+
+use super::pace::{Counters, Pace, Rates};
+use crate::tui::row::{Key, key};
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// Endpoints of which something is kept; those of a region that has more are not told of.
+const MOST: usize = 50_000;
+/// No endpoint has more variants.
+pub(super) const VARIANTS: usize = 32;
+
+/// One variant in the whole region's stream.
+#[derive(Clone, Debug, Default)]
+pub struct Beat {
+    pub variant: String,
+    /// By weight, 0 to 1.
+    pub share: f64,
+    pub in_flight: u64,
+    pub pace: Pace,
+}
+
+/// All endpoints that have had traffic.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    endpoints: HashMap<Key, Vec<Beat>>,
+    /// When the last line was written, in epoch seconds.
+    pub at: f64,
+}
+
+#[derive(Deserialize)]
+struct TrafficLine<'a> {
+    #[serde(default)]
+    at: f64,
+    #[serde(borrow, default)]
+    endpoints: Vec<EndpointLine<'a>>,
+}
+
+#[derive(Deserialize)]
+struct EndpointLine<'a> {
+    endpoint: &'a str,
+    #[serde(borrow, default)]
+    variants: Vec<VariantLine<'a>>,
+}
+
+#[derive(Deserialize)]
+struct VariantLine<'a> {
+    variant: &'a str,
+    #[serde(default)]
+    share: f64,
+    #[serde(default)]
+    in_flight: u64,
+    #[serde(default)]
+    invocations: u64,
+    #[serde(default)]
+    errors_4xx: u64,
+    #[serde(default)]
+    errors_5xx: u64,
+}
+
+impl Traffic {
+    /// Takes in a line; false when it cannot be read.
+    pub(super) fn take(&mut self, line: &Value) -> bool {
+        let Ok(line) = TrafficLine::deserialize(line) else { return false };
+        self.at = line.at;
+        for endpoint in &line.endpoints {
+            match self.endpoints.get_mut(endpoint.endpoint) {
+                Some(beats) => put(beats, line.at, &endpoint.variants),
+                None => {
+                    let key = key(endpoint.endpoint);
+                    if self.endpoints.contains_key(&key) || self.endpoints.len() < MOST {
+                        let beats = self.endpoints.entry(key).or_default();
+                        put(beats, line.at, &endpoint.variants);
+                    }
+                }
+            }
+        }
+        true
+    }
+
+    pub(super) fn forget(&mut self, endpoint: &str) {
+        self.endpoints.remove(&*key(endpoint));
+    }
+
+    pub(super) fn retain(&mut self, exists: impl Fn(&str) -> bool) {
+        self.endpoints.retain(|key, _| exists(key));
+    }
+
+    /// The variants of an endpoint, by its name in any case.
+    pub fn variants(&self, endpoint: &str) -> &[Beat] {
+        let found = self.endpoints.get(endpoint).or_else(|| self.endpoints.get(&*key(endpoint)));
+        found.map_or(&[], Vec::as_slice)
+    }
+
+    /// What an endpoint has now; `None` when it never had a request that was told of.
+    pub fn rates(&self, endpoint: &str, now: f64) -> Option<Rates> {
+        let beats = self.variants(endpoint);
+        (!beats.is_empty()).then(|| sum(beats, now))
+    }
+
+    /// What the whole region has now.
+    pub fn total(&self, now: f64) -> Rates {
+        self.endpoints.values().fold(Rates::default(), |all, beats| all.plus(sum(beats, now)))
+    }
+
+    /// When an endpoint had its last request that was told of.
+    pub fn last_at(&self, endpoint: &str) -> Option<f64> {
+        self.variants(endpoint).iter().filter_map(|beat| beat.pace.at()).reduce(f64::max)
+    }
+}
+
+fn sum(beats: &[Beat], now: f64) -> Rates {
+    beats.iter().fold(Rates::default(), |all, beat| all.plus(beat.pace.rates(now)))
+}
+
+fn put(beats: &mut Vec<Beat>, at: f64, lines: &[VariantLine<'_>]) {
+    beats.retain(|beat| lines.iter().any(|line| line.variant == beat.variant));
+    for line in lines.iter().take(VARIANTS) {
+        let found = beats.iter_mut().position(|beat| beat.variant == line.variant);
+        let index = found.unwrap_or_else(|| {
+            beats.push(Beat { variant: line.variant.to_owned(), ..Beat::default() });
+            beats.len() - 1
+        });
+        let beat = &mut beats[index];
+        (beat.share, beat.in_flight) = (line.share, line.in_flight);
+        let counters = Counters {
+            invocations: line.invocations,
+            errors_4xx: line.errors_4xx,
+            errors_5xx: line.errors_5xx,
+        };
+        beat.pace.take(at, counters);
+    }
+}

@@ -1,0 +1,188 @@
+//! Endpoints: the list, with what moves on each.
+
+use crate::domain::kind;
+use crate::tui::columns;
+use crate::tui::effect::Want;
+use crate::tui::format;
+use crate::tui::row::Row;
+use crate::tui::screens;
+use crate::tui::view::{Outbox, Place, Scene, View};
+use crate::tui::widgets::legend;
+use crate::tui::widgets::table::{Cell, Column, Table};
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use serde_json::Value;
+use std::sync::Arc;
+
+static COLUMNS: &[Column] = &[
+    columns::NAME,
+    columns::STATUS,
+    Column::new("SPLIT", 22, |row, scene| Cell::text(split(row), scene.theme.text)).grow(1).rank(2),
+    Column::new("RATE", 8, |row, scene| match scene.mirror.live.rates(&row.name, scene.now) {
+        Some(rates) if rates.requests > 0.0 => {
+            let text = format::rate(rates.requests);
+            Cell::number(Some(-rates.requests), text, scene.theme.accent)
+        }
+        Some(_) => Cell::number(Some(0.0), "0/s", scene.theme.dim),
+        None => Cell::number(None, "-", scene.theme.faint),
+    })
+    .right()
+    .volatile(),
+    Column::new("ERRORS", 7, |row, scene| match scene.mirror.live.rates(&row.name, scene.now) {
+        Some(rates) if rates.errors() > 0.0 => {
+            let part = rates.errors() / rates.requests.max(rates.errors());
+            let text = format!("✖ {}", format::percent(part));
+            Cell::number(Some(-part), text, scene.theme.bad)
+        }
+        Some(rates) if rates.requests > 0.0 => Cell::number(Some(0.0), "0", scene.theme.dim),
+        _ => Cell::number(None, "-", scene.theme.faint),
+    })
+    .right()
+    .rank(1)
+    .volatile(),
+    Column::new("P50", 8, |row, scene| {
+        let watched = scene.mirror.live.watched(&row.name);
+        let medians = watched.into_iter().flat_map(|watched| &watched.variants);
+        // Of the variant with the most traffic: percentiles of several do not add up.
+        let most = medians.max_by_key(|variant| variant.lately(60.0).invocations);
+        match most.and_then(|variant| variant.latency().quantile(0.5)) {
+            Some(micros) => {
+                let micros = micros as f64;
+                Cell::number(Some(micros), format::micros(micros), scene.theme.text)
+            }
+            None => Cell::number(None, "", scene.theme.faint),
+        }
+    })
+    .right()
+    .rank(6)
+    .volatile(),
+    Column::new("INSTANCES", 9, |row, scene| {
+        let (now, wanted) = instances(row);
+        let text = if now == wanted { now.to_string() } else { format!("{now} of {wanted}") };
+        let style = if now == wanted { scene.theme.text } else { scene.theme.busy };
+        Cell::number(Some(-(now as f64)), text, style)
+    })
+    .right()
+    .rank(3),
+    Column::new("COST", 10, |row, scene| match scene.mirror.bill.endpoint(&row.name) {
+        Some(account) => {
+            let hourly = account.hourly.known.as_dollars();
+            let unknown = if account.hourly.unpriced > 0 { "+?" } else { "" };
+            let text = format!("{}{unknown}/h", format::money(Some(account.hourly.known)));
+            Cell::number(Some(-hourly), text, scene.theme.dim)
+        }
+        None => Cell::number(None, "-", scene.theme.faint),
+    })
+    .right()
+    .rank(3)
+    .volatile(),
+    Column::new("CONFIGURATION", 16, |row, scene| {
+        Cell::text(row.text("EndpointConfigName").to_owned(), scene.theme.dim)
+    })
+    .grow(1)
+    .rank(7),
+    columns::MODIFIED,
+];
+
+/// `● blue 90 ▰▰▰▰▱ ◆ green 10`, as a row says it.
+fn split(row: &Row) -> String {
+    let variants = row.list("ProductionVariants");
+    let weight = |variant: &Value| variant.get("CurrentWeight").and_then(Value::as_f64);
+    let sum: f64 = variants.iter().filter_map(weight).sum();
+    let share = |variant: &Value| match weight(variant) {
+        Some(weight) if sum > 0.0 => weight / sum,
+        _ => 0.0,
+    };
+    let names = variants.iter().enumerate().map(|(index, variant)| {
+        let name = variant.get("VariantName").and_then(Value::as_str).unwrap_or_default();
+        let percent = (share(variant) * 100.0).round();
+        format!("{} {name} {percent}", legend::mark(index))
+    });
+    let names: Vec<String> = names.collect();
+    match variants {
+        [] => String::new(),
+        [_] => names.concat(),
+        // A bar of the first one's part tells more than a third name would.
+        [first, ..] => format!("{} {}", bar(share(first)), names.join(" ")),
+    }
+}
+
+/// `▰▰▰▰▱`.
+fn bar(share: f64) -> String {
+    const CELLS: usize = 5;
+    let filled = (share * CELLS as f64).round() as usize;
+    // Full only when all, empty only when nothing.
+    let least = usize::from(share > 0.0);
+    let most = if share < 1.0 { CELLS - 1 } else { CELLS };
+    let filled = filled.clamp(least.min(most), most);
+    "▰".repeat(filled) + &"▱".repeat(CELLS - filled)
+}
+
+/// Instances that serve, and those that are wanted.
+fn instances(row: &Row) -> (u64, u64) {
+    let sum = |member: &str| {
+        let variants = row.list("ProductionVariants").iter();
+        variants.filter_map(|variant| variant.get(member).and_then(Value::as_u64)).sum()
+    };
+    (sum("CurrentInstanceCount"), sum("DesiredInstanceCount"))
+}
+
+pub struct List {
+    table: Table,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        let empty = "No endpoints yet. `:deploy NAME blue=PACKAGE --on ml.m5.large` makes one, or N \
+                     creates one from a form";
+        Self { table: Table::new(COLUMNS).empty(empty) }
+    }
+}
+
+impl View for List {
+    fn name(&self) -> &'static str {
+        "endpoints"
+    }
+
+    fn place(&self) -> Option<Place> {
+        Some(Place::new("endpoints"))
+    }
+
+    fn title(&self) -> String {
+        "Endpoints".into()
+    }
+
+    fn shares(&self) -> &'static [&'static str] {
+        &["table"]
+    }
+
+    fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        self.table.draw(frame.buffer_mut(), area, scene);
+    }
+
+    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
+        self.table.settle(scene.mirror.rows(kind::ENDPOINT), area, scene);
+    }
+
+    fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
+        vec![Want::Traffic, Want::CostLines]
+    }
+
+    fn act(&mut self, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {
+        if action == "drill-in" {
+            if let Some(place) = self.table.row().and_then(|row| screens::place_of(row)) {
+                out.open(place);
+            }
+            return true;
+        }
+        false
+    }
+
+    fn subjects(&self) -> Vec<Arc<Row>> {
+        self.table.subjects()
+    }
+
+    fn table(&mut self) -> Option<&mut Table> {
+        Some(&mut self.table)
+    }
+}
