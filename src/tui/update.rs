@@ -148,7 +148,10 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
         state.variables.insert(name.clone(), captured.to_owned());
     }
     if let Some(summary) = text("summary") {
-        state.say(Tone::Good, summary.lines().next().unwrap_or_default().to_owned());
+        match summary.lines().next().unwrap_or_default() {
+            "" => state.say(Tone::Good, format!("Done: {title}")),
+            line => state.say(Tone::Good, line.to_owned()),
+        }
     }
     if ran.is_some()
         && let Some(outcome) = Outcome::of(title, value)

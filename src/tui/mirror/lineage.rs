@@ -36,6 +36,38 @@ fn bucket(uri: &str) -> Option<&str> {
     rest.split('/').next().filter(|bucket| !bucket.is_empty())
 }
 
+/// How often what is read out of everything is read anew at most, in milliseconds.
+const ANEW: i64 = 500;
+
+/// Whether what was read out of everything still holds: lineage looks at every row of several kinds,
+/// which no frame has time for.
+#[derive(Debug, Default)]
+pub struct Fresh {
+    of: String,
+    marks: [(u64, u64); 5],
+    at: Option<i64>,
+}
+
+impl Fresh {
+    /// Whether it is time to look again, of that name at that time.
+    pub fn due(&mut self, of: &str, mirror: &Mirror, now: i64) -> bool {
+        let kinds = [
+            kind::ENDPOINT,
+            kind::ENDPOINT_CONFIG,
+            kind::MODEL,
+            kind::MODEL_PACKAGE,
+            kind::TRAINING_JOB,
+        ];
+        let marks = kinds.map(|kind| mirror.rows(kind).mark());
+        let rested = self.at.is_none_or(|at| now - at >= ANEW);
+        if self.of == of && self.at.is_some() && (marks == self.marks || !rested) {
+            return false;
+        }
+        *self = Self { of: of.to_owned(), marks, at: Some(now) };
+        true
+    }
+}
+
 /// `training-job` of a package's metadata, as `register` files it.
 const JOB: &str = "training-job";
 

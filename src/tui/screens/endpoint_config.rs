@@ -4,7 +4,7 @@ use super::model::{draw_facts, walk};
 use super::related::Related;
 use crate::domain::kind;
 use crate::tui::columns;
-use crate::tui::mirror::lineage;
+use crate::tui::mirror::lineage::{self, Fresh};
 use crate::tui::row::Row;
 use crate::tui::view::{Outbox, Place, Scene, View};
 use crate::tui::widgets::table::{Cell, Column, Table};
@@ -115,11 +115,12 @@ pub struct Detail {
     name: String,
     row: Option<Arc<Row>>,
     related: Related,
+    fresh: Fresh,
 }
 
 impl Detail {
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), row: None, related: Related::default() }
+        Self { name: name.to_owned(), row: None, related: Related::default(), fresh: Fresh::default() }
     }
 
     /// A line for each variant, and for what the configuration asks for beside them.
@@ -179,7 +180,9 @@ impl View for Detail {
 
     fn settle(&mut self, _area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         self.row = scene.mirror.row(kind::ENDPOINT_CONFIG, &self.name).cloned();
-        if let Some(row) = &self.row {
+        if let Some(row) = &self.row
+            && self.fresh.due(&self.name, scene.mirror, scene.now)
+        {
             self.related.settle(row, scene.mirror);
         }
     }

@@ -5,7 +5,7 @@ use crate::domain::kind;
 use crate::tui::columns;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::Deploy;
-use crate::tui::mirror::lineage::{containers as definitions, text};
+use crate::tui::mirror::lineage::{Fresh, containers as definitions, text};
 use crate::tui::row::Row;
 use crate::tui::text::{clean, fit, pad};
 use crate::tui::view::{Outbox, Place, Request, Scene, View};
@@ -122,11 +122,12 @@ pub struct Detail {
     name: String,
     row: Option<Arc<Row>>,
     related: Related,
+    fresh: Fresh,
 }
 
 impl Detail {
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), row: None, related: Related::default() }
+        Self { name: name.to_owned(), row: None, related: Related::default(), fresh: Fresh::default() }
     }
 
     /// What it runs, a line for each fact.
@@ -201,7 +202,9 @@ impl View for Detail {
 
     fn settle(&mut self, _area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         self.row = scene.mirror.row(kind::MODEL, &self.name).cloned();
-        if let Some(row) = &self.row {
+        if let Some(row) = &self.row
+            && self.fresh.due(&self.name, scene.mirror, scene.now)
+        {
             self.related.settle(row, scene.mirror);
         }
     }

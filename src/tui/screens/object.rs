@@ -103,7 +103,7 @@ impl Browser {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
             table: Table::new(COLUMNS).empty("Reading…"),
-            rows: Rows::default(),
+            rows: Rows::exact(),
             listing: None,
             listed: false,
             more: false,
@@ -544,6 +544,20 @@ mod tests {
             json!([{"name": "model.bin", "size": 1234, "modified": "2026-11-28T08:00:00Z"}]);
         preview(&mut state, "enter", json!({"entries": entries, "size": 900, "more": false}));
         assert!(testing::text(&state).contains("model.bin"));
+    }
+
+    #[test]
+    fn keys_that_differ_in_case_alone_are_two_objects() {
+        let mut state = testing::state((80, 24), Place::of("bucket", "iris/"));
+        let effects = testing::feed(&mut state, testing::region());
+        let ticket = effects.iter().find_map(|effect| match effect {
+            Effect::Objects { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        let rows = json!([object("a.csv", 1), object("A.csv", 2)]);
+        answered(&mut state, ticket.unwrap(), json!({"rows": rows, "more": false}));
+        let shown = testing::text(&state);
+        assert!(shown.contains("a.csv") && shown.contains("A.csv"), "{shown}");
     }
 
     #[test]

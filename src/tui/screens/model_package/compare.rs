@@ -4,6 +4,7 @@ use super::comparison::{self, Comparison, Entry, Side};
 use crate::domain::kind;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::Deploy;
+use crate::tui::mirror::lineage::Fresh;
 use crate::tui::row::Row;
 use crate::tui::status::labelled;
 use crate::tui::text::{clean, pad};
@@ -44,6 +45,7 @@ pub struct Compare {
     side: Side,
     only_differing: bool,
     found: Comparison,
+    fresh: Fresh,
     top: usize,
     height: usize,
 }
@@ -60,6 +62,7 @@ impl Compare {
             side: Side::Right,
             only_differing: false,
             found: Comparison::default(),
+            fresh: Fresh::default(),
             top: 0,
             height: 1,
         }
@@ -181,10 +184,13 @@ impl View for Compare {
     fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         let row = |name: &str| scene.mirror.row(kind::MODEL_PACKAGE, name).cloned();
         self.packages = [row(&self.left), row(&self.right)];
-        self.found = match &self.packages {
-            [Some(left), Some(right)] => comparison::compare(scene.mirror, left, right),
-            _ => Comparison::default(),
-        };
+        let of = format!("{} {}", self.left, self.right);
+        if self.fresh.due(&of, scene.mirror, scene.now) {
+            self.found = match &self.packages {
+                [Some(left), Some(right)] => comparison::compare(scene.mirror, left, right),
+                _ => Comparison::default(),
+            };
+        }
         self.height = usize::from(area.height.saturating_sub(HEAD + 1)).max(1);
         self.scroll(0);
     }

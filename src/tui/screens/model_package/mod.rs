@@ -13,6 +13,7 @@ use crate::domain::kind;
 use crate::tui::columns;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::{Deploy, Prompt};
+use crate::tui::mirror::lineage::Fresh;
 use crate::tui::row::Row;
 use crate::tui::status::mood;
 use crate::tui::text::{clean, fit, pad};
@@ -90,6 +91,7 @@ pub struct Group {
     table: Table,
     /// What is said of the version under the cursor; made when something changed.
     detail: Detail,
+    fresh: Fresh,
 }
 
 #[derive(Default)]
@@ -104,7 +106,7 @@ impl Group {
     pub fn new(name: &str) -> Self {
         let empty = "No versions yet. `:register GROUP --from JOB` makes one";
         let table = Table::new(COLUMNS).sorted_by(0, false).within(name).empty(empty);
-        Self { name: name.to_owned(), table, detail: Detail::default() }
+        Self { name: name.to_owned(), table, detail: Detail::default(), fresh: Fresh::default() }
     }
 
     /// Opens with the cursor on a version, `group/3`.
@@ -188,7 +190,10 @@ impl View for Group {
     fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         let (table, _) = split(area);
         self.table.settle(scene.mirror.rows(kind::MODEL_PACKAGE), table, scene);
-        self.detail = Detail::of(self.table.row(), scene);
+        let of = self.table.row().map_or("", |row| &row.name);
+        if self.fresh.due(of, scene.mirror, scene.now) {
+            self.detail = Detail::of(self.table.row(), scene);
+        }
     }
 
     fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {
