@@ -62,10 +62,17 @@ pub enum Effect {
         bucket: String,
         key: String,
     },
-    /// Log groups or, of one group, its streams; the answer is a list of rows.
+    /// All log groups with what they hold; the answer is a list of rows.
     LogGroups {
         ticket: Ticket,
     },
+    /// A group's streams, the last written first; the answer is a list of rows.
+    LogStreams {
+        ticket: Ticket,
+        group: String,
+    },
+    /// The key with which other programs reach the region; it comes as `Msg::Credentials`.
+    Credentials,
     /// Events of all streams of a group that match; the answer is a list of events.
     SearchLogs {
         ticket: Ticket,

@@ -435,15 +435,16 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Confirm { question, names, then } => {
                 state.layers.push(Box::new(Confirm::new(question, names, then)));
             }
+            Request::Command(line) => {
+                let palette = Palette::new(state).with(&line, &state.scene());
+                state.layers.push(Box::new(palette));
+            }
+            Request::Theme(theme) => state.theme = theme,
             Request::Ran { line, ticket, capture } => {
                 state.ran.insert(ticket, capture);
                 state.history.retain(|known| *known != line);
                 state.history.push_front(line);
                 state.history.truncate(200);
-            }
-            Request::Prefill(line) => {
-                let palette = Palette::new(state).with(&line, &state.scene());
-                state.layers.push(Box::new(palette));
             }
         }
     }

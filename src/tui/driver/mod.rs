@@ -7,6 +7,7 @@ mod follow;
 pub mod input;
 mod link;
 mod load;
+mod logs;
 mod object;
 mod perform;
 mod record;

@@ -1,12 +1,11 @@
 //! Does what update asked for, each as a task of its own that answers with a message.
 
 use super::follow::Follower;
-use super::{load, object};
+use super::{load, logs, object};
 use crate::client::{CallError, Client, Invocation};
 use crate::command::{self, CommandError, Outcome, Progress, RecordedCall, Session, rows};
 use crate::tui::effect::Effect;
-use crate::tui::msg::{Answer, Failure, Load, Msg, Ticket};
-use crate::tui::row::Row;
+use crate::tui::msg::{Answer, Credentials, Failure, Load, Msg, Secret, Ticket};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -15,8 +14,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-/// Events of a search across a group.
-const FOUND: usize = 5000;
 
 pub(super) struct Performer {
     client: watch::Receiver<Option<Client>>,
@@ -72,6 +69,7 @@ impl Performer {
             }
             Effect::Run { ticket, words } => self.run(ticket, words),
             Effect::Save { ticket, path, text } => self.save(ticket, &path, text),
+            Effect::Credentials => self.credentials(),
             other => self.ask(other),
         }
         None
@@ -96,6 +94,16 @@ impl Performer {
             let _ = told.send(Msg::Answer { ticket, answer: Answer { outcome, calls } }).await;
         });
         self.running.insert(ticket, task.abort_handle());
+    }
+
+    /// Without a region there is no key to tell of; whoever asked asks again.
+    fn credentials(&self) {
+        if let Ok(client) = self.client() {
+            let known = client.credentials();
+            let (access_key, secret) =
+                (known.access_key.clone(), Secret::new(known.secret_key.clone()));
+            let _ = self.told.try_send(Msg::Credentials(Credentials { access_key, secret }));
+        }
     }
 
     fn cancel(&mut self, ticket: Ticket) {
@@ -190,6 +198,7 @@ impl Performer {
             | Effect::Objects { ticket, .. }
             | Effect::Preview { ticket, .. }
             | Effect::LogGroups { ticket }
+            | Effect::LogStreams { ticket, .. }
             | Effect::SearchLogs { ticket, .. } => *ticket,
             _ => return,
         };
@@ -230,8 +239,9 @@ async fn answer(client: &Client, effect: Effect) -> (Result<Value, Failure>, Vec
         }
         Effect::Objects { bucket, prefix, .. } => object::level(client, &bucket, &prefix).await,
         Effect::Preview { bucket, key, .. } => object::preview(client, &bucket, &key).await,
-        Effect::LogGroups { .. } => log_groups(client).await,
-        Effect::SearchLogs { group, pattern, .. } => search(client, &group, &pattern).await,
+        Effect::LogGroups { .. } => logs::groups(client).await,
+        Effect::LogStreams { group, .. } => logs::streams(client, &group).await,
+        Effect::SearchLogs { group, pattern, .. } => logs::search(client, &group, &pattern).await,
         _ => Ok(Value::Null),
     };
     (outcome.map_err(|error| refused(&error)), calls)
@@ -258,42 +268,6 @@ async fn invoke(client: &Client, invocation: Invocation) -> Result<Value, CallEr
         "variant": answer.variant, "content_type": answer.content_type, "body": text,
         "micros": micros, "bytes": answer.body.len(),
     }))
-}
-
-async fn log_groups(client: &Client) -> Result<Value, CallError> {
-    let mut groups = Vec::new();
-    let mut input = json!({"limit": 50});
-    loop {
-        let page = client.call("logs", "DescribeLogGroups", &input).await?;
-        for group in page["logGroups"].as_array().into_iter().flatten() {
-            let text = |member: &str| group[member].as_str().unwrap_or_default().to_owned();
-            groups.push(Row {
-                kind: "log-group".into(),
-                name: text("logGroupName"),
-                arn: text("arn"),
-                created: group["creationTime"].as_f64().unwrap_or(0.0) / 1000.0,
-                body: group.clone(),
-                ..Row::default()
-            });
-        }
-        match page.get("nextToken") {
-            Some(token) => input["nextToken"] = token.clone(),
-            None => return Ok(json!(groups)),
-        }
-    }
-}
-
-async fn search(client: &Client, group: &str, pattern: &str) -> Result<Value, CallError> {
-    let mut events = Vec::new();
-    let mut input = json!({"logGroupName": group, "filterPattern": pattern});
-    loop {
-        let page = client.call("logs", "FilterLogEvents", &input).await?;
-        events.extend(page["events"].as_array().into_iter().flatten().cloned());
-        match page.get("nextToken") {
-            Some(token) if events.len() < FOUND => input["nextToken"] = token.clone(),
-            _ => return Ok(json!(events)),
-        }
-    }
 }
 
 fn document(outcome: Outcome) -> Value {

@@ -4,12 +4,17 @@
 mod bucket;
 mod endpoint;
 mod endpoint_config;
+mod log;
 mod model;
 mod model_package;
 mod model_package_group;
 mod object;
 mod overview;
 mod related;
+mod setting;
+mod training_job;
+
+pub use log::READER_KEYS as LOG_KEYS;
 
 use super::keymap::Binding;
 use super::row::Row;
@@ -135,6 +140,46 @@ pub static SCREENS: &[Screen] = &[
         keys: &["9"],
         bindings: &[],
         open: |_| Box::new(endpoint_config::List::default()),
+    },
+    Screen {
+        name: "jobs",
+        parent: "Jobs",
+        about: "Training jobs, those under way first",
+        keys: &["3"],
+        bindings: training_job::LIST_KEYS,
+        open: |_| Box::new(training_job::List::default()),
+    },
+    Screen {
+        name: "job",
+        parent: "Jobs",
+        about: "One training job: its curves, its log, what went in and what came out",
+        keys: &[],
+        bindings: training_job::JOB_KEYS,
+        open: |subject| Box::new(training_job::Job::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "logs",
+        parent: "Logs",
+        about: "Log groups and their streams, followed",
+        keys: &["7"],
+        bindings: log::KEYS,
+        open: log::open,
+    },
+    Screen {
+        name: "log-search",
+        parent: "Logs",
+        about: "A search across all log groups",
+        keys: &[],
+        bindings: log::SEARCH_KEYS,
+        open: |subject| Box::new(log::Search::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "settings",
+        parent: "Settings",
+        about: "Engine, limits, credentials, what was dropped, themes, keys",
+        keys: &["0"],
+        bindings: setting::KEYS,
+        open: |_| Box::new(setting::Settings::default()),
     },
 ];
 

@@ -11,6 +11,7 @@ pub mod form;
 pub mod latency;
 pub mod legend;
 pub mod log;
+pub mod pane;
 pub mod spark;
 pub mod table;
 #[cfg(test)]

@@ -438,6 +438,17 @@ impl LogPane {
         }
     }
 
+    /// Makes the first line of this time, or of the next there is, the current match, and says
+    /// whether there is one.
+    pub fn go_to_time(&mut self, at: i64) -> bool {
+        let found = (self.ring.first()..self.ring.end())
+            .find(|number| self.ring.get(*number).is_some_and(|line| line.at >= at));
+        if let Some(number) = found {
+            self.go_to(number);
+        }
+        found.is_some()
+    }
+
     fn bottom(&self) -> usize {
         self.moved(self.top(self.page), self.page.body() as i64 - 1).0
     }
