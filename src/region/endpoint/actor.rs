@@ -57,7 +57,6 @@ impl Drop for Posted {
     }
 }
 
-
 impl Member {
     /// Whether it is one of that fleet's and variant's instances, and to stay so.
     pub fn is_of(&self, fleet: u64, variant: &str) -> bool {

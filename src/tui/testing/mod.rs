@@ -6,7 +6,7 @@
 
 mod traffic;
 
-pub(crate) use traffic::{Arm, Traffic, instance};
+pub(crate) use traffic::{Traffic, instance};
 
 use super::effect::Effect;
 use super::frame;
