@@ -49,13 +49,14 @@ pub enum Effect {
         users: usize,
         per_second: u32,
     },
-    /// Objects below a prefix, one level; the answer is a list of rows.
+    /// Objects below a prefix, one level; the answer is `{"rows": […], "more"}`.
     Objects {
         ticket: Ticket,
         bucket: String,
         prefix: String,
     },
-    /// The beginning of an object; the answer is `{"text"|"base64", "size", "more"}`.
+    /// The beginning of an object; the answer is `{"text"|"base64"|"entries", "size", "more"}`, with
+    /// `entries` (`{"name", "size"}`) of an archive.
     Preview {
         ticket: Ticket,
         bucket: String,

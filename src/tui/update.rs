@@ -5,7 +5,7 @@ use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, Outcome, Palette};
+use super::layers::{Code, Confirm, Document, Help, Leave, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::screens;
 use super::state::{Action, State};
@@ -148,7 +148,10 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
         state.variables.insert(name.clone(), captured.to_owned());
     }
     if let Some(summary) = text("summary") {
-        state.say(Tone::Good, summary.lines().next().unwrap_or_default().to_owned());
+        match summary.lines().next().unwrap_or_default() {
+            "" => state.say(Tone::Good, format!("Done: {title}")),
+            line => state.say(Tone::Good, line.to_owned()),
+        }
     }
     if ran.is_some()
         && let Some(outcome) = Outcome::of(title, value)
@@ -309,6 +312,10 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
         }
         "tour" => {
             return with_tour(state, Tour::toggle);
+        }
+        "new" => {
+            let screen = state.screen().map_or("", View::name);
+            state.layers.push(New::begin(screen, &state.mirror));
         }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],

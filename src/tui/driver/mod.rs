@@ -8,6 +8,7 @@ pub mod input;
 mod link;
 mod load;
 mod logs;
+mod object;
 mod perform;
 mod record;
 pub mod replay;

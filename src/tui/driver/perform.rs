@@ -1,15 +1,11 @@
 //! Does what update asked for, each as a task of its own that answers with a message.
 
 use super::follow::Follower;
-use super::load;
-use super::logs;
+use super::{load, logs, object};
 use crate::client::{CallError, Client, Invocation};
 use crate::command::{self, CommandError, Outcome, Progress, RecordedCall, Session, rows};
 use crate::tui::effect::Effect;
 use crate::tui::msg::{Answer, Credentials, Failure, Load, Msg, Secret, Ticket};
-use crate::tui::row::Row;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -18,8 +14,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-/// Bytes of an object that a preview reads.
-const PREVIEW: usize = 256 * 1024;
 
 pub(super) struct Performer {
     client: watch::Receiver<Option<Client>>,
@@ -243,8 +237,8 @@ async fn answer(client: &Client, effect: Effect) -> (Result<Value, Failure>, Vec
             let body = Bytes::from(body);
             invoke(client, Invocation { endpoint, variant, content_type, accept, body }).await
         }
-        Effect::Objects { bucket, prefix, .. } => objects(client, &bucket, &prefix).await,
-        Effect::Preview { bucket, key, .. } => preview(client, &bucket, &key).await,
+        Effect::Objects { bucket, prefix, .. } => object::level(client, &bucket, &prefix).await,
+        Effect::Preview { bucket, key, .. } => object::preview(client, &bucket, &key).await,
         Effect::LogGroups { .. } => logs::groups(client).await,
         Effect::LogStreams { group, .. } => logs::streams(client, &group).await,
         Effect::SearchLogs { group, pattern, .. } => logs::search(client, &group, &pattern).await,
@@ -274,47 +268,6 @@ async fn invoke(client: &Client, invocation: Invocation) -> Result<Value, CallEr
         "variant": answer.variant, "content_type": answer.content_type, "body": text,
         "micros": micros, "bytes": answer.body.len(),
     }))
-}
-
-/// One level below the prefix: what stands deeper shows as the folder it is in.
-async fn objects(client: &Client, bucket: &str, prefix: &str) -> Result<Value, CallError> {
-    let mut level: BTreeMap<String, Row> = BTreeMap::new();
-    for object in client.list_objects(bucket, prefix).await? {
-        let rest = object.key.strip_prefix(prefix).unwrap_or(&object.key);
-        let folder = rest.split_once('/').map(|(folder, _)| format!("{folder}/"));
-        let name = folder.clone().unwrap_or_else(|| rest.to_owned());
-        let row = level.entry(name.clone()).or_insert_with(|| Row {
-            kind: if folder.is_some() { "folder" } else { "object" }.into(),
-            name: format!("{prefix}{name}"),
-            parent: bucket.to_owned(),
-            arn: format!("arn:aws:s3:::{bucket}/{prefix}{name}"),
-            body: json!({"Key": format!("{prefix}{name}"), "Size": 0, "Objects": 0}),
-            ..Row::default()
-        });
-        let number = |row: &Row, member: &str| row.number(member).unwrap_or(0.0) as u64;
-        row.body["Size"] = (number(row, "Size") + object.size).into();
-        row.body["Objects"] = (number(row, "Objects") + 1).into();
-        if folder.is_none() {
-            row.body["ETag"] = object.etag.into();
-        }
-    }
-    Ok(json!(level.into_values().collect::<Vec<_>>()))
-}
-
-async fn preview(client: &Client, bucket: &str, key: &str) -> Result<Value, CallError> {
-    let bytes = client.get_object(bucket, key).await?;
-    let size = bytes.len();
-    let part = &bytes[..size.min(PREVIEW)];
-    let more = size > part.len();
-    Ok(match std::str::from_utf8(part) {
-        Ok(text) => json!({"text": text, "size": size, "more": more}),
-        // Cut in the middle of a character.
-        Err(error) if more && error.error_len().is_none() => {
-            let text = String::from_utf8_lossy(&part[..error.valid_up_to()]);
-            json!({"text": text, "size": size, "more": more})
-        }
-        Err(_) => json!({"base64": STANDARD.encode(part), "size": size, "more": more}),
-    })
 }
 
 fn document(outcome: Outcome) -> Value {

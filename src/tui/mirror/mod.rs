@@ -3,6 +3,7 @@
 
 mod attention;
 mod bill;
+pub mod lineage;
 pub mod live;
 mod note;
 mod rows;

@@ -1,11 +1,16 @@
 //! The screens. A new one is a file here and a line in the table: its key, its help, its entry in the
 //! palette, its snapshots and its picture follow from that.
 
+mod bucket;
 mod endpoint;
 mod endpoint_config;
 mod log;
 mod model;
+mod model_package;
+mod model_package_group;
+mod object;
 mod overview;
+mod related;
 mod setting;
 mod training_job;
 
@@ -57,11 +62,75 @@ pub static SCREENS: &[Screen] = &[
         open: |name| Box::new(endpoint::Cockpit::new(name.unwrap_or_default())),
     },
     Screen {
+        name: "registry",
+        parent: "Registry",
+        about: "Model package groups, their versions and approvals",
+        keys: &["4"],
+        bindings: &[],
+        open: |_| Box::new(model_package_group::List::default()),
+    },
+    Screen {
+        name: "group",
+        parent: "Registry",
+        about: "The versions of one group",
+        keys: &[],
+        bindings: model_package::BINDINGS,
+        open: |subject| Box::new(model_package::Group::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "package",
+        parent: "Registry",
+        about: "The versions of one group, at one of them",
+        keys: &[],
+        bindings: &[],
+        open: |subject| Box::new(model_package::Group::at(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "compare",
+        parent: "Registry",
+        about: "Two versions beside each other",
+        keys: &[],
+        bindings: model_package::COMPARE_BINDINGS,
+        open: |subject| Box::new(model_package::Compare::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "buckets",
+        parent: "Buckets",
+        about: "Buckets and their objects",
+        keys: &["6"],
+        bindings: bucket::BINDINGS,
+        open: |_| Box::new(bucket::List::default()),
+    },
+    Screen {
+        name: "bucket",
+        parent: "Buckets",
+        about: "The objects of one bucket, level by level",
+        keys: &[],
+        bindings: object::BINDINGS,
+        open: |subject| Box::new(object::Browser::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "model",
+        parent: "Models",
+        about: "One model: containers, where it comes from, who serves it",
+        keys: &[],
+        bindings: model::BINDINGS,
+        open: |subject| Box::new(model::Detail::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "configuration",
+        parent: "Configurations",
+        about: "One endpoint configuration: variants, models, who uses it",
+        keys: &[],
+        bindings: &[],
+        open: |subject| Box::new(endpoint_config::Detail::new(subject.unwrap_or_default())),
+    },
+    Screen {
         name: "models",
         parent: "Models",
         about: "Models: containers and their data",
         keys: &["8"],
-        bindings: &[],
+        bindings: model::BINDINGS,
         open: |_| Box::new(model::List::default()),
     },
     Screen {
@@ -129,6 +198,8 @@ pub fn place_of(row: &Row) -> Option<Place> {
         kind::TRAINING_JOB => "job",
         kind::MODEL_PACKAGE_GROUP => "group",
         kind::MODEL_PACKAGE => "package",
+        kind::MODEL => "model",
+        kind::ENDPOINT_CONFIG => "configuration",
         super::mirror::BUCKET => "bucket",
         _ => return None,
     };
@@ -149,6 +220,11 @@ pub fn deletion(rows: &[Arc<Row>]) -> Result<Vec<String>, String> {
         super::mirror::BUCKET => {
             let words = ["bucket", "delete", "--force"].map(str::to_owned);
             return Ok(words.into_iter().chain(names).collect());
+        }
+        "object" | "folder" => {
+            let words = ["delete", "object"].map(str::to_owned);
+            let uris = rows.iter().map(|row| format!("s3://{}/{}", row.parent, row.name));
+            return Ok(words.into_iter().chain(uris).collect());
         }
         other => {
             return Err(format!("A {} cannot be deleted from here", super::mirror::noun(other)));

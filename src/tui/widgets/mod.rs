@@ -4,6 +4,7 @@
 pub mod axis;
 pub mod canvas;
 pub mod chart;
+pub mod code;
 pub mod document;
 pub mod filter;
 pub mod form;

@@ -26,11 +26,11 @@ pub static KEYS: &[Binding] = &[
     Binding::new("down", &["j", "down"], "Down: the variant, instance or request after"),
     Binding::new(
         "left",
-        &["h", "left"],
+        &["left", "h"],
         "Less traffic for the variant, in steps of 5 % (a preview)",
     )
     .hint("less"),
-    Binding::new("right", &["l", "right"], "More traffic for the variant (a preview)").hint("more"),
+    Binding::new("right", &["right", "l"], "More traffic for the variant (a preview)").hint("more"),
     Binding::new("fine-left", &["shift-left", "<"], "Less traffic, in steps of 1 %"),
     Binding::new("fine-right", &["shift-right", ">"], "More traffic, in steps of 1 %"),
     Binding::new("even", &["="], "The same share for all (a preview)"),

@@ -2,7 +2,7 @@ use super::*;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::msg::Msg;
 use crate::tui::row::Row;
-use crate::tui::testing::{self, Bench, SIZES};
+use crate::tui::testing::bench::{self as testing, Bench, SIZES};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -120,8 +120,7 @@ fn about(node: &Node, scene: &Scene<'_>) -> String {
     let row = &node.row;
     match node.column {
         JOBS => {
-            let algorithm =
-                crate::tui::columns::image_name(row.at("/AlgorithmSpecification/TrainingImage"));
+            let algorithm = crate::tui::screens::training_job::algorithm(row);
             let state = match row.status.as_str() {
                 "InProgress" => row.text("SecondaryStatus").to_owned(),
                 _ => row

@@ -1,6 +1,6 @@
 use super::*;
 use crate::tui::msg::{Credentials, Msg, Secret};
-use crate::tui::testing::{self, Bench, SIZES};
+use crate::tui::testing::bench::{self as testing, Bench, SIZES};
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -269,7 +269,7 @@ pub fn next_name(name: &str, taken: impl Fn(&str) -> bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::testing;
+    use crate::tui::testing::bench as testing;
 
     #[test]
     fn a_jobs_facts_are_read_from_its_description() {

@@ -8,6 +8,7 @@ mod list;
 #[cfg(test)]
 mod tests;
 
+pub use facts::algorithm;
 pub use job::Job;
 pub use list::List;
 

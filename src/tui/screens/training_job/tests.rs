@@ -1,6 +1,6 @@
 use crate::tui::effect::{Effect, Want};
 use crate::tui::msg::{Line, Msg};
-use crate::tui::testing::{self, Bench, SIZES};
+use crate::tui::testing::bench::{self as testing, Bench, SIZES};
 use crate::tui::view::Place;
 use proptest::prelude::*;
 use serde_json::json;

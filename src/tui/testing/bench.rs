@@ -1,12 +1,12 @@
 //! What the tests of screens share: a workbench connected to a region that is not there, and rows as
 //! a real region gives them.
 
-use super::effect::Effect;
-use super::msg::{Answer, Line, Link, LogLine, Logs, Msg, Stamped};
-use super::row::Row;
-use super::state::{Options, State};
-use super::update::{settle, update};
-use super::view::Place;
+use crate::tui::effect::Effect;
+use crate::tui::msg::{Answer, Line, Link, LogLine, Logs, Msg, Stamped};
+use crate::tui::row::Row;
+use crate::tui::state::{Options, State};
+use crate::tui::update::{settle, update};
+use crate::tui::view::Place;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent};
 use proptest::prelude::*;
 use ratatui::Terminal;
