@@ -18,6 +18,7 @@ impl Read {
     pub fn new(subject: Subject) -> Self {
         let reader = match &subject.found {
             Some((at, words)) => Reader::sought(*at, words),
+            None if subject.stream.is_some() => Reader::of_one(),
             None => Reader::default(),
         };
         Self { subject, reader }

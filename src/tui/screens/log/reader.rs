@@ -72,6 +72,13 @@ impl Reader {
         reader
     }
 
+    /// Names of streams are left out until somebody asks for them.
+    pub fn of_one() -> Self {
+        let mut reader = Self::default();
+        reader.pane.toggle_names();
+        reader
+    }
+
     /// Takes in lines whose stream is wanted. What a stream that began anew tells again is left out.
     pub fn push(&mut self, logs: &Logs, wanted: impl Fn(&str) -> bool) {
         self.missed += logs.missed;

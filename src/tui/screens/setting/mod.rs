@@ -8,7 +8,7 @@ mod tests;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::keymap::Binding;
 use crate::tui::text::{clean, fit, pad, width};
-use crate::tui::theme::{THEMES, Theme};
+use crate::tui::theme::Theme;
 use crate::tui::view::{Outbox, Place, Request, Scene, Tone, View};
 use crate::tui::widgets::pane::{inside, pane};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
@@ -28,7 +28,7 @@ pub static KEYS: &[Binding] = &[
 
 /// Columns of the list of sections.
 const LIST: u16 = 18;
-/// Columns of a name beside its value.
+/// Most columns of a name beside its value.
 const NAME: usize = 26;
 
 #[derive(Default)]
@@ -52,22 +52,24 @@ impl Settings {
         }
     }
 
-    /// The cursor rests on what has a value, not on headings and gaps.
+    /// The cursor rests on what has a value, not on headings and gaps; beyond the last of them it
+    /// shows what else there is.
     fn move_cursor(&mut self, by: isize) {
         let last = self.entries.len().saturating_sub(1);
-        let forward = by > 0;
-        let mut to = self.cursor.saturating_add_signed(by).min(last);
-        while self.entries.get(to).is_some_and(|entry| !entry.rests()) {
-            let next = if forward { to + 1 } else { to.wrapping_sub(1) };
-            if next > last {
-                // Only headings there: scroll, so that they are seen.
-                self.offset = if forward { self.most() } else { 0 };
-                return;
+        let target = self.cursor.saturating_add_signed(by).min(last);
+        let rests = |index: &usize| self.entries.get(*index).is_some_and(Entry::rests);
+        let found = if by > 0 {
+            (target..=last).find(rests).or_else(|| (self.cursor + 1..=last).rfind(rests))
+        } else {
+            (0..=target).rfind(rests).or_else(|| (0..self.cursor).find(rests))
+        };
+        match found {
+            Some(index) => {
+                self.cursor = index;
+                self.keep_in_sight();
             }
-            to = next;
+            None => self.offset = if by > 0 { self.most() } else { 0 },
         }
-        self.cursor = to;
-        self.keep_in_sight();
     }
 
     fn most(&self) -> usize {
@@ -128,10 +130,13 @@ impl Settings {
 
     fn draw_entries(&self, buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
         let theme = scene.theme;
+        let longest = self.entries.iter().filter(|entry| entry.rests());
+        let longest = longest.map(|entry| width(&entry.name)).max().unwrap_or(0);
+        let name = longest.min(NAME).min(usize::from(area.width) * 2 / 5);
         let shown = self.entries.iter().enumerate().skip(self.offset);
         for ((index, entry), y) in shown.zip(area.y..area.bottom()) {
             let row = Rect { y, height: 1, ..area };
-            entry.draw(buffer, row, theme);
+            entry.draw(buffer, row, name, theme);
             if self.inside && index == self.cursor && entry.rests() {
                 buffer.set_style(row, theme.selected);
                 buffer.set_stringn(row.x, y, "▌", 1, theme.focus);
@@ -159,7 +164,7 @@ fn copy_secret(scene: &Scene<'_>, out: &mut Outbox) {
 }
 
 impl Entry {
-    fn draw(&self, buffer: &mut Buffer, row: Rect, theme: &Theme) {
+    fn draw(&self, buffer: &mut Buffer, row: Rect, name_room: usize, theme: &Theme) {
         let columns = usize::from(row.width);
         match &self.role {
             Role::Heading => {
@@ -177,11 +182,10 @@ impl Entry {
             }
             Role::Theme(other) => draw_theme(other, theme, buffer, row),
             _ => {
-                let name_room = NAME.min(columns * 2 / 5);
                 let name = pad(&clean(&self.name), name_room);
                 let x = row.x + 2.min(row.width);
                 buffer.set_stringn(x, row.y, name, columns.saturating_sub(2), theme.dim);
-                let x = x.saturating_add(name_room as u16 + 1);
+                let x = x.saturating_add(name_room as u16 + 2);
                 let room = usize::from(row.right().saturating_sub(x));
                 let value = clean(&self.value);
                 let style = self.tone.style(theme);
@@ -291,9 +295,9 @@ impl View for Settings {
         let inner = pane(buffer, right, section.title, &note, self.inside, scene.theme);
         self.draw_entries(buffer, inner, scene);
         if let Some(theme) = self.previewed() {
-            let below = THEMES.len() as u16 + 6;
+            let below = u16::try_from(self.entries.len()).unwrap_or(u16::MAX).saturating_add(1);
             let height = inner.height.saturating_sub(below).min(8);
-            let y = inner.bottom() - height;
+            let y = inner.bottom().saturating_sub(height).min(inner.y.saturating_add(below));
             let width = inner.width.min(76);
             draw_preview(theme, buffer, Rect { y, height, width, ..inner });
         }

@@ -386,11 +386,13 @@ static COVERAGE: LazyLock<Vec<Counts>> = LazyLock::new(|| {
 fn coverage(_scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {
     let mut entries = words(
         "An operation behaves as AWS's does, is recorded (kept and told again, without an effect), \
-         or is not simulated: then it answers a clear AWS error. `:` has more: \
-         `sagebrush coverage SERVICE` lists each.",
+         or is not simulated: then it answers a clear AWS error. `sagebrush coverage SERVICE` \
+         lists each.",
         columns,
     );
     entries.push(gap());
+    let titles = format!("{:>6}  {:>8}  {:>13}", "behave", "recorded", "not simulated");
+    entries.push(value("operations that", titles).feel(Feel::Tone(Tone::Info)));
     let mut sums = [0; 3];
     for (name, counts) in COVERAGE.iter() {
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -403,8 +405,7 @@ fn coverage(_scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {
 }
 
 fn counted([behave, recorded, none]: [u64; 3]) -> String {
-    let all = behave + recorded + none;
-    format!("{behave:>4} behave  {recorded:>4} recorded  {none:>4} not simulated  of {all}")
+    format!("{behave:>6}  {recorded:>8}  {none:>13}")
 }
 
 fn workbench(scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {

@@ -23,6 +23,8 @@ enum Entry {
 #[derive(Default)]
 pub struct Details {
     lines: Vec<(Kind, String, String)>,
+    /// Columns of the names.
+    name: usize,
     scroll: usize,
     height: usize,
 }
@@ -40,10 +42,16 @@ impl Details {
     /// Reads the lines anew; long values go on over several.
     pub fn settle(&mut self, row: &Row, curves: &Curves, artifact: Option<u64>, area: Rect) {
         let columns = usize::from(area.width);
-        let name = NAME.min(columns / 2);
+        let entries = entries(row, curves, artifact);
+        let longest = entries.iter().map(|entry| match entry {
+            Entry::Pair(name, _) => width(&clean(name)),
+            _ => 0,
+        });
+        let name = longest.max().unwrap_or(0).min(NAME).min(columns / 2);
         let room = columns.saturating_sub(name + 1).max(8);
+        self.name = name;
         self.lines.clear();
-        for entry in entries(row, curves, artifact) {
+        for entry in entries {
             match entry {
                 Entry::Heading(text) => {
                     self.lines.push((Kind::Heading, text.to_owned(), String::new()));
@@ -51,7 +59,7 @@ impl Details {
                 Entry::Gap => self.lines.push((Kind::Pair, String::new(), String::new())),
                 Entry::Pair(name, value) => {
                     let mut name = clean(&name).into_owned();
-                    for part in chunks(&clean(&value), room) {
+                    for part in folded(&clean(&value), room) {
                         self.lines.push((Kind::Pair, std::mem::take(&mut name), part));
                     }
                 }
@@ -91,7 +99,7 @@ impl Details {
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, theme: &Theme) {
         let area = area.intersection(buffer.area);
         let columns = usize::from(area.width);
-        let name_room = NAME.min(columns / 2);
+        let name_room = self.name.min(columns);
         for ((kind, name, value), y) in
             self.lines.iter().skip(self.scroll).zip(area.y..area.bottom())
         {
@@ -106,6 +114,24 @@ impl Details {
             buffer.set_stringn(x, y, value, room, theme.text);
         }
     }
+}
+
+/// The text in lines: words stay whole where they can.
+fn folded(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        for (index, piece) in chunks(word, columns).into_iter().enumerate() {
+            let Some(last) = lines.last_mut() else { break };
+            let apart = usize::from(index == 0 && !last.is_empty());
+            if width(last) + apart + width(&piece) <= columns && index == 0 {
+                last.push_str(&" ".repeat(apart));
+                last.push_str(&piece);
+            } else {
+                lines.push(piece);
+            }
+        }
+    }
+    lines
 }
 
 /// The text in pieces of at most so many columns; at least one.
@@ -250,6 +276,14 @@ mod tests {
             let pieces = chunks(&text, columns);
             prop_assert_eq!(pieces.concat(), text);
             prop_assert!(pieces.iter().all(|piece| width(piece) <= columns + 1));
+        }
+
+        #[test]
+        fn lines_lose_nothing_but_spaces(text in "[a-zé日 ]{0,60}", columns in 2_usize..20) {
+            let lines = folded(&text, columns);
+            let bare = |text: &str| text.replace(' ', "");
+            prop_assert_eq!(bare(&lines.concat()), bare(&text));
+            prop_assert!(lines.iter().all(|line| width(line) <= columns));
         }
     }
 }

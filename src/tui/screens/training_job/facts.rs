@@ -152,6 +152,9 @@ pub fn result(row: &Row) -> String {
     if row.status == "Failed" {
         return row.text("FailureReason").to_owned();
     }
+    if row.status == "Stopped" && stage(row) != "Stopped" {
+        return "stopped at its longest allowed time".to_owned();
+    }
     final_metric(row)
         .map(|(name, value)| format!("{name} {}", format::compact(value)))
         .unwrap_or_default()

@@ -66,7 +66,7 @@ impl Job {
             row: None,
             gone: false,
             curves: Curves::default(),
-            reader: Reader::default(),
+            reader: Reader::of_one(),
             details: Details::default(),
             focus: Pane::Curves,
             zoomed: false,
@@ -184,8 +184,9 @@ impl Job {
         }
         if let Some(seconds) = facts::billable(row, scene.now) {
             let cost = facts::cost(row, scene).map(format::total).unwrap_or_default();
+            let basis = if area.width >= BESIDE { " at list price" } else { "" };
+            parts.push((format!("{cost}{basis}"), theme.accent));
             parts.push((format!("billed {} s", format::count(seconds)), theme.dim));
-            parts.push((format!("{cost} at list price"), theme.accent));
         }
         let mut x = area.x;
         for (text, style) in parts {

@@ -23,22 +23,25 @@ static COLUMNS: &[Column] = &[
         Cell::text(facts::algorithm(row).into_owned(), scene.theme.text)
     })
     .grow(1)
-    .rank(2),
-    Column::new("STATUS", 15, status),
-    Column::new("RESULT", 22, |row, scene| {
-        let failed = row.status == "Failed";
-        let style = if failed { scene.theme.bad } else { scene.theme.text };
+    .rank(3),
+    Column::new("STATUS", 13, status),
+    Column::new("RESULT", 20, |row, scene| {
+        let style = match row.status.as_str() {
+            "Failed" => scene.theme.bad,
+            "Stopped" => scene.theme.dim,
+            _ => scene.theme.text,
+        };
         Cell::text(facts::result(row), style)
     })
     .grow(3)
     .rank(1),
-    Column::new("TOOK", 10, |row, scene| {
+    Column::new("TOOK", 9, |row, scene| {
         let took = facts::elapsed(row, scene.now);
         let style = if facts::is_over(row) { scene.theme.dim } else { scene.theme.busy };
         Cell::number(Some(took.as_secs_f64()), format::duration(took), style)
     })
     .right()
-    .rank(3)
+    .rank(2)
     .volatile(),
     Column::new("BILLED", 8, |row, scene| {
         let seconds = facts::billable(row, scene.now);
@@ -47,9 +50,9 @@ static COLUMNS: &[Column] = &[
         Cell::number(seconds.map(|seconds| seconds as f64), text, scene.theme.dim)
     })
     .right()
-    .rank(4)
+    .rank(5)
     .volatile(),
-    Column::new("COST", 9, |row, scene| {
+    Column::new("COST", 8, |row, scene| {
         let cost = facts::cost(row, scene);
         let number = cost.map(|cost| cost.known.as_dollars());
         let text = match cost {
@@ -60,14 +63,14 @@ static COLUMNS: &[Column] = &[
         Cell::number(number, text, scene.theme.text)
     })
     .right()
-    .rank(3)
+    .rank(2)
     .volatile(),
     columns::CREATED,
 ];
 
 /// Sorted by it, what is under way comes first, then what ended, each the newest first.
 fn status(row: &Row, scene: &Scene<'_>) -> Cell {
-    let stage = facts::stage(row);
+    let stage = if facts::is_over(row) { &row.status } else { facts::stage(row) };
     let mood = match mood(&row.status) {
         Mood::Busy => mood(stage),
         ended => ended,
