@@ -14,7 +14,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-
 pub(super) struct Performer {
     client: watch::Receiver<Option<Client>>,
     told: mpsc::Sender<Msg>,

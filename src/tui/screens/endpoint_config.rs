@@ -120,7 +120,12 @@ pub struct Detail {
 
 impl Detail {
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), row: None, related: Related::default(), fresh: Fresh::default() }
+        Self {
+            name: name.to_owned(),
+            row: None,
+            related: Related::default(),
+            fresh: Fresh::default(),
+        }
     }
 
     /// A line for each variant, and for what the configuration asks for beside them.

@@ -127,7 +127,12 @@ pub struct Detail {
 
 impl Detail {
     pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), row: None, related: Related::default(), fresh: Fresh::default() }
+        Self {
+            name: name.to_owned(),
+            row: None,
+            related: Related::default(),
+            fresh: Fresh::default(),
+        }
     }
 
     /// What it runs, a line for each fact.

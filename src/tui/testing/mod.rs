@@ -7,7 +7,7 @@
 pub(crate) mod bench;
 mod traffic;
 
-pub(crate) use traffic::{Arm, Traffic, instance};
+pub(crate) use traffic::{Traffic, instance};
 
 use super::effect::Effect;
 use super::frame;

@@ -191,7 +191,7 @@ fn arrows(
         // A column that is not shown is passed over: its nodes hang on what leads to them.
         let Some(left) = columns[from.column] else { continue };
         let start = left.x + node_width(from, left, scene) + 1;
-        let end = right.x.saturating_sub(1);
+        let end = right.x.saturating_sub(2);
         let (y0, y1) = (from.line, edge.line);
         let bend = right.x.saturating_sub(GUTTER / 2 + 1 + (edge.from % 2) as u16);
         grid.route(start, bend, end, y0, y1);
@@ -201,7 +201,7 @@ fn arrows(
         let (from, to) = (&topology.nodes[from], &topology.nodes[to]);
         if let (Some(left), Some(right)) = (columns[from.column], columns[to.column]) {
             let start = left.x + node_width(from, left, scene) + 1;
-            let end = right.x.saturating_sub(1);
+            let end = right.x.saturating_sub(2);
             grid.route(start, right.x.saturating_sub(GUTTER / 2 + 1), end, from.line, line);
             heads.push((end, line, to, line.checked_sub(to.line + 1)));
         }

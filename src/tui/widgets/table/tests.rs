@@ -71,9 +71,7 @@ fn rows_stand_sorted_and_the_cursor_stays_with_its_row() {
 #[test]
 fn marks_and_filters() {
     let mut rows = Rows::default();
-    for name in ["ant", "bee", "bat"] {
-        rows.put(row(name, None));
-    }
+    ["ant", "bee", "bat"].into_iter().for_each(|name| rows.put(row(name, None)));
     let mut table = Table::new(COLUMNS);
     with(|scene| table.settle(&rows, AREA, scene));
     table.act("mark");
