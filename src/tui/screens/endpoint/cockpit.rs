@@ -56,7 +56,7 @@ pub struct Cockpit {
     latencies: Vec<Distribution>,
     version: Option<u64>,
     judged: Vec<Judged>,
-    judged_at: i64,
+    judged_at: Option<i64>,
     instances: usize,
 }
 
@@ -78,7 +78,7 @@ impl Cockpit {
             latencies: Vec::new(),
             version: None,
             judged: Vec::new(),
-            judged_at: i64::MIN,
+            judged_at: None,
             instances: 0,
         }
     }
@@ -299,8 +299,9 @@ impl Cockpit {
             self.latencies = self.variants.iter().map(latency).collect();
             self.version = version;
         }
-        if renamed || scene.now - self.judged_at >= JUDGE {
-            self.judged_at = scene.now;
+        let due = self.judged_at.is_none_or(|at| scene.now - at >= JUDGE);
+        if renamed || due {
+            self.judged_at = Some(scene.now);
             let load = self.load(scene);
             self.judged = watched
                 .map(|watched| verdict::judge(&self.variants, watched, load))
