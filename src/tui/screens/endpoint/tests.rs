@@ -261,7 +261,7 @@ fn the_list_with_traffic() {
     for size in SIZES {
         let mut state = with_region(size, Place::new("endpoints"));
         let mut traffic = Traffic::iris();
-        traffic.arm("green").failing = 40;
+        traffic.arm("green").failing = 300;
         for _ in 0..10 {
             pass(&mut state, 500);
             let line = traffic.beat(0.5);
