@@ -28,7 +28,8 @@ use std::time::Duration;
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    install_tracing();
+    let quiet = cli.command.is_none() && std::io::stdout().is_terminal();
+    install_tracing(quiet);
     if let Err(error) = color_eyre::install() {
         eprintln!("warning: {error}");
     }
@@ -42,15 +43,19 @@ pub fn main() -> ExitCode {
     code
 }
 
-fn install_tracing() {
+/// Warnings go to stderr; under the workbench, whose screen that would be, they go nowhere unless
+/// `SAGEBRUSH_LOG_FILE` names a file.
+fn install_tracing(quiet: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
     // A warning that cannot be written is lost; to complain of that would be to panic.
-    tracing_subscriber::fmt()
-        .log_internal_errors(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let log = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    let file = std::env::var_os("SAGEBRUSH_LOG_FILE").map(std::fs::File::create);
+    match file {
+        Some(Ok(file)) => log.with_ansi(false).with_writer(std::sync::Mutex::new(file)).init(),
+        _ if quiet => log.with_writer(std::io::sink).init(),
+        _ => log.with_writer(std::io::stderr).init(),
+    }
 }
 
 fn fail(error: &CommandError) -> ExitCode {

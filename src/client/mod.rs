@@ -14,7 +14,7 @@ mod watch;
 
 pub use attach::{Attached, attach};
 pub use invocation::{Invocation, InvocationAnswer};
-pub use object::{Object, encode};
+pub use object::{Level, Object, encode};
 pub use transport::Client;
 pub use watch::{Lines, Watch};
 

@@ -23,6 +23,18 @@ pub struct Object {
     /// Bytes.
     pub size: u64,
     pub etag: String,
+    /// When it was written, as S3 says it (RFC 3339).
+    pub modified: String,
+}
+
+/// What lies directly below a prefix.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Level {
+    /// Prefixes that go deeper, each with its last slash.
+    pub folders: Vec<String>,
+    pub objects: Vec<Object>,
+    /// There are more than were asked for.
+    pub more: bool,
 }
 
 /// A path segment or query value as SigV4 wants it.
@@ -63,32 +75,59 @@ impl Client {
         let mut objects = Vec::new();
         let mut token = String::new();
         loop {
-            let mut target = format!("/{}?list-type=2&prefix={}", encode(bucket), encode(prefix));
-            if !token.is_empty() {
-                target = format!(
-                    "/{}?continuation-token={}&list-type=2&prefix={}",
-                    encode(bucket),
-                    encode(&token),
-                    encode(prefix)
-                );
-            }
-            let answer = self.whole(Method::GET, target, Bytes::new()).await?;
-            for fields in elements(&answer, "Contents")? {
-                objects.push(Object {
-                    key: field(&fields, "Key"),
-                    size: field(&fields, "Size").parse().unwrap_or(0),
-                    etag: field(&fields, "ETag"),
-                });
-            }
-            let top = elements(&answer, "ListBucketResult")?;
-            token = top
-                .first()
-                .map(|fields| field(fields, "NextContinuationToken"))
-                .unwrap_or_default();
+            let answer = self.page(bucket, prefix, &token, "").await?;
+            objects.extend(contents(&answer)?);
+            token = next_token(&answer)?;
             if token.is_empty() {
                 return Ok(objects);
             }
         }
+    }
+
+    /// What lies directly below `prefix`, at most about `most` folders and objects.
+    pub async fn list_level(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        most: usize,
+    ) -> Result<Level, CallError> {
+        let mut level = Level::default();
+        let mut token = String::new();
+        loop {
+            let answer = self.page(bucket, prefix, &token, "/").await?;
+            level.objects.extend(contents(&answer)?);
+            let folders = elements(&answer, "CommonPrefixes")?;
+            level.folders.extend(folders.iter().map(|fields| field(fields, "Prefix")));
+            token = next_token(&answer)?;
+            if token.is_empty() {
+                return Ok(level);
+            }
+            if level.objects.len() + level.folders.len() >= most {
+                level.more = true;
+                return Ok(level);
+            }
+        }
+    }
+
+    /// A page of a listing; SigV4 wants the query in the order of its names.
+    async fn page(
+        &self,
+        bucket: &str,
+        prefix: &str,
+        token: &str,
+        delimiter: &str,
+    ) -> Result<Bytes, CallError> {
+        let mut query = Vec::new();
+        if !token.is_empty() {
+            query.push(format!("continuation-token={}", encode(token)));
+        }
+        if !delimiter.is_empty() {
+            query.push(format!("delimiter={}", encode(delimiter)));
+        }
+        query.push("list-type=2".to_owned());
+        query.push(format!("prefix={}", encode(prefix)));
+        let target = format!("/{}?{}", encode(bucket), query.join("&"));
+        self.whole(Method::GET, target, Bytes::new()).await
     }
 
     /// Streams a file up and returns its size in bytes.
@@ -117,6 +156,34 @@ impl Client {
 
     pub async fn get_object(&self, bucket: &str, key: &str) -> Result<Bytes, CallError> {
         self.whole(Method::GET, object_path(bucket, key), Bytes::new()).await
+    }
+
+    /// The first bytes of an object, at most so many, and how large the whole is.
+    pub async fn get_beginning(
+        &self,
+        bucket: &str,
+        key: &str,
+        most: u64,
+    ) -> Result<(Bytes, u64), CallError> {
+        let mut outgoing = self.outgoing(Method::GET, object_path(bucket, key), Bytes::new());
+        let range = format!("bytes=0-{}", most.saturating_sub(1));
+        let range = HeaderValue::from_str(&range)
+            .map_err(|error| CallError::Protocol(error.to_string()))?;
+        outgoing.headers.insert(header::RANGE, range);
+        let response = match checked(self.send(outgoing).await?).await {
+            // An empty object has no first byte.
+            Err(CallError::Aws(error)) if error.code == "InvalidRange" => {
+                return Ok((Bytes::new(), 0));
+            }
+            response => response?,
+        };
+        let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let range = text(header::CONTENT_RANGE).and_then(|range| range.rsplit('/').next());
+        let total = range.and_then(|total| total.parse().ok());
+        let body = response.into_body().collect().await.map_err(|error| self.unreachable(error))?;
+        let body = body.to_bytes();
+        let size = total.unwrap_or(body.len() as u64);
+        Ok((body, size))
     }
 
     /// Streams an object into a file, which appears whole or not at all; returns its bytes.
@@ -156,6 +223,23 @@ impl Client {
         let body = response.into_body().collect().await.map_err(|error| self.unreachable(error))?;
         Ok(body.to_bytes())
     }
+}
+
+/// The objects of a page.
+fn contents(answer: &[u8]) -> Result<Vec<Object>, CallError> {
+    let objects = elements(answer, "Contents")?.into_iter().map(|fields| Object {
+        key: field(&fields, "Key"),
+        size: field(&fields, "Size").parse().unwrap_or(0),
+        etag: field(&fields, "ETag"),
+        modified: field(&fields, "LastModified"),
+    });
+    Ok(objects.collect())
+}
+
+/// What asks for the next page; empty after the last.
+fn next_token(answer: &[u8]) -> Result<String, CallError> {
+    let top = elements(answer, "ListBucketResult")?;
+    Ok(top.first().map(|fields| field(fields, "NextContinuationToken")).unwrap_or_default())
 }
 
 /// The answer itself, or S3's error as its XML tells it.

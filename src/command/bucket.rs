@@ -2,15 +2,17 @@
 
 use super::grammar::{BucketAction, DownloadArgs, UploadArgs};
 use super::outcome::{CommandError, Outcome, Table};
+use super::recreate::create_bucket;
 use super::session::{Session, s3_uri};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::{Component, Path, PathBuf};
 
 pub async fn run(session: &mut Session, action: &BucketAction) -> Result<Outcome, CommandError> {
     match action {
         BucketAction::Create { names } => {
             for name in names {
-                session.note("s3", "CreateBucket", json!({"Bucket": name}));
+                let call = create_bucket(name, session.client.region());
+                session.note(&call.service, &call.operation, call.input);
                 session.client.create_bucket(name).await?;
             }
             Ok(Outcome::said(format!("bucket {} created", names.join(", "))))
@@ -50,11 +52,51 @@ pub async fn list(session: &mut Session, bucket: Option<&str>) -> Result<Outcome
 pub async fn delete(session: &mut Session, name: &str, force: bool) -> Result<(), CommandError> {
     if force {
         for object in session.client.list_objects(name, "").await? {
+            session.note("s3", "DeleteObject", json!({"Bucket": name, "Key": object.key}));
             session.client.delete_object(name, &object.key).await?;
         }
     }
     session.note("s3", "DeleteBucket", json!({"Bucket": name}));
     Ok(session.client.delete_bucket(name).await?)
+}
+
+/// An object as its listing tells of it.
+pub async fn describe(session: &mut Session, name: &str) -> Result<Value, CommandError> {
+    let (bucket, key) = uri(name)?;
+    session.note("s3", "HeadObject", json!({"Bucket": bucket, "Key": key}));
+    let objects = session.client.list_objects(bucket, key).await?;
+    let found = objects
+        .into_iter()
+        .find(|object| object.key == key)
+        .ok_or_else(|| CommandError::Failed(format!("there is no object s3://{bucket}/{key}")))?;
+    Ok(json!({
+        "Bucket": bucket, "Key": found.key, "Size": found.size, "ETag": found.etag,
+        "LastModified": found.modified,
+    }))
+}
+
+/// The object, or all objects below a prefix that ends in a slash.
+pub async fn delete_objects(session: &mut Session, name: &str) -> Result<(), CommandError> {
+    let (bucket, key) = uri(name)?;
+    if key.is_empty() {
+        return Err(CommandError::Usage(format!(
+            "`{name}` names a bucket; `bucket delete {bucket} --force` deletes it with its objects"
+        )));
+    }
+    let keys = match key.ends_with('/') {
+        true => {
+            let objects = session.client.list_objects(bucket, key).await?;
+            objects.into_iter().map(|object| object.key).collect()
+        }
+        false => vec![key.to_owned()],
+    };
+    let total = keys.len() as u64;
+    for (at, key) in keys.iter().enumerate() {
+        session.progress.step(at as u64, total, key);
+        session.note("s3", "DeleteObject", json!({"Bucket": bucket, "Key": key}));
+        session.client.delete_object(bucket, key).await?;
+    }
+    Ok(())
 }
 
 pub async fn upload(session: &mut Session, args: &UploadArgs) -> Result<Outcome, CommandError> {

@@ -28,6 +28,8 @@ pub enum Language {
     Cli,
     /// A CloudFormation template
     Cfn,
+    /// Lines of a script
+    Brush,
 }
 
 /// The verbs of the daily work. Each is a thin recipe over AWS calls.
@@ -317,6 +319,8 @@ pub enum Kind {
     Group,
     TrainingJob,
     Bucket,
+    /// s3://bucket/key, or s3://bucket/prefix/ for all below it
+    Object,
     Role,
 }
 

@@ -103,12 +103,15 @@ const fn family(kind: Kind) -> Option<Family> {
             rows: "Roles",
             columns: &[("role", "RoleName"), ("arn", "Arn"), ("created", "CreateDate")],
         },
-        Kind::Bucket => return None,
+        Kind::Bucket | Kind::Object => return None,
     })
 }
 
 /// What Describe answers.
 pub async fn fetch(session: &mut Session, kind: Kind, name: &str) -> Result<Value, CommandError> {
+    if kind == Kind::Object {
+        return super::bucket::describe(session, name).await;
+    }
     let Some(family) = family(kind) else {
         session.note("s3", "HeadBucket", json!({"Bucket": name}));
         let objects = session.client.list_objects(name, "").await?;
@@ -130,6 +133,10 @@ pub async fn describe(session: &mut Session, args: &DescribeArgs) -> Result<Outc
 
 pub async fn list(session: &mut Session, args: &ListArgs) -> Result<Outcome, CommandError> {
     let Some(family) = family(args.kind) else {
+        if args.kind == Kind::Object {
+            let words = "objects are listed by their bucket: `bucket list s3://bucket/prefix`";
+            return Err(CommandError::Usage(words.into()));
+        }
         return super::bucket::list(session, None).await;
     };
     let mut table =
@@ -170,8 +177,15 @@ fn page(args: &ListArgs, family: &Family, token: Option<String>, wanted: usize) 
     if let Some(name) = &args.name {
         input.insert("NameContains".into(), name.as_str().into());
     }
-    if let (Kind::Package, Some(group)) = (args.kind, &args.group) {
-        input.insert("ModelPackageGroupName".into(), group.as_str().into());
+    match (args.kind, &args.group) {
+        (Kind::Package, Some(group)) => {
+            input.insert("ModelPackageGroupName".into(), group.as_str().into());
+        }
+        // Left out, it means those without a version.
+        (Kind::Package, None) => {
+            input.insert("ModelPackageType".into(), "Both".into());
+        }
+        _ => {}
     }
     input.into()
 }
@@ -190,7 +204,10 @@ fn cell(row: &Value, member: &str) -> String {
 pub async fn delete(session: &mut Session, args: &DeleteArgs) -> Result<Outcome, CommandError> {
     for name in &args.names {
         let Some(family) = family(args.kind) else {
-            super::bucket::delete(session, name, false).await?;
+            match args.kind {
+                Kind::Object => super::bucket::delete_objects(session, name).await?,
+                _ => super::bucket::delete(session, name, false).await?,
+            }
             continue;
         };
         let name = match args.kind {

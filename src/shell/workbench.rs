@@ -2,7 +2,7 @@
 
 use super::read_workspace;
 use sagebrush::command::cli::{RenderArgs, ReplayArgs, WorkbenchArgs};
-use sagebrush::command::{CommandError, demo};
+use sagebrush::command::{CommandError, demo, trust};
 use sagebrush::tui::colour::Depth;
 use sagebrush::tui::config::{Config, Preferences};
 use sagebrush::tui::driver::{self, DriverError, Launch, terminal};
@@ -81,6 +81,8 @@ fn place(folder: Option<&Path>) -> Result<(PathBuf, Option<String>), CommandErro
     let folder = folder.join("sagebrush").join(DEMO);
     demo::install(DEMO, &folder)
         .map_err(|error| CommandError::io(folder.display().to_string(), error))?;
+    // It came out of this binary. A list that cannot be written only means to be asked.
+    let _ = trust::trust(&folder);
     Ok((folder, Some(DEMO.to_owned())))
 }
 

@@ -38,3 +38,9 @@ pub fn age(seconds: f64, scene: &Scene<'_>) -> String {
         _ => format!("{} d", ago / 86_400),
     }
 }
+
+/// `sagemaker-xgboost` of an image's URI: without the registry's host, the tag or the digest.
+pub fn image_name(uri: &str) -> &str {
+    let name = uri.split_once('/').map_or(uri, |(_, name)| name);
+    name.split([':', '@']).next().unwrap_or(name)
+}

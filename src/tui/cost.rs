@@ -35,7 +35,7 @@ impl Cost {
 /// What stands in for instances.
 pub fn engine_line(engine: &Value) -> Option<String> {
     let kind = engine.pointer("/engine/name").and_then(Value::as_str)?;
-    let cores = engine.pointer("/machine/cores").and_then(Value::as_u64).unwrap_or(0);
+    let cores = engine.pointer("/machine/cores").and_then(Value::as_f64).unwrap_or(0.0);
     Some(format!("{kind} · {cores} cores"))
 }
 

@@ -49,22 +49,30 @@ pub enum Effect {
         users: usize,
         per_second: u32,
     },
-    /// Objects below a prefix, one level; the answer is a list of rows.
+    /// Objects below a prefix, one level; the answer is `{"rows": […], "more"}`.
     Objects {
         ticket: Ticket,
         bucket: String,
         prefix: String,
     },
-    /// The beginning of an object; the answer is `{"text"|"base64", "size", "more"}`.
+    /// The beginning of an object; the answer is `{"text"|"base64"|"entries", "size", "more"}`, with
+    /// `entries` (`{"name", "size"}`) of an archive.
     Preview {
         ticket: Ticket,
         bucket: String,
         key: String,
     },
-    /// Log groups or, of one group, its streams; the answer is a list of rows.
+    /// All log groups with what they hold; the answer is a list of rows.
     LogGroups {
         ticket: Ticket,
     },
+    /// A group's streams, the last written first; the answer is a list of rows.
+    LogStreams {
+        ticket: Ticket,
+        group: String,
+    },
+    /// The key with which other programs reach the region; it comes as `Msg::Credentials`.
+    Credentials,
     /// Events of all streams of a group that match; the answer is a list of events.
     SearchLogs {
         ticket: Ticket,
@@ -88,6 +96,8 @@ pub enum Effect {
     Mouse(bool),
     /// Trust the folder and go on.
     Trust,
+    /// Start the workspace's region, which has gone.
+    Start,
     Suspend,
     /// Everything anew: the screen may have been written over.
     Redraw,

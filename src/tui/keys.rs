@@ -9,6 +9,7 @@ pub const GLOBAL: &str = "global";
 pub const GO: &str = "go";
 pub const TABLE: &str = "table";
 pub const SCROLL: &str = "scroll";
+pub const LOG: &str = "log";
 
 static GLOBAL_KEYS: &[Binding] = &[
     Binding::new("help", &["?", "f1"], "Every key of this view").hint("help"),
@@ -84,6 +85,7 @@ pub fn contexts() -> Vec<Context> {
         (GO, GO_KEYS.as_slice()),
         (TABLE, TABLE_KEYS),
         (SCROLL, SCROLL_KEYS),
+        (LOG, screens::LOG_KEYS),
     ];
     let screens = screens::SCREENS.iter().map(|screen| (screen.name, screen.bindings));
     contexts.extend(screens.filter(|(_, bindings)| !bindings.is_empty()));

@@ -40,6 +40,7 @@ pub enum Msg {
     /// What `/_sagebrush/engine` answers.
     Engine(Value),
     Logs(Logs),
+    Credentials(Credentials),
     Answer {
         ticket: Ticket,
         answer: Answer,
@@ -127,9 +128,54 @@ pub struct Logs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
     pub stream: String,
+    /// Its place in the stream, counted from 0.
+    #[serde(default)]
+    pub position: u64,
     /// Epoch milliseconds.
     pub timestamp: i64,
     pub message: String,
+}
+
+/// The key with which other programs sign what they send to the region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Credentials {
+    pub access_key: String,
+    pub secret: Secret,
+}
+
+/// A text that is never written down: in a recording or a debug print, dots stand for it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub const DOTS: &'static str = "••••••••";
+
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one place that shows or copies it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(Self::DOTS)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(Self::DOTS)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self)
+    }
 }
 
 /// How an effect ended.
@@ -166,4 +212,21 @@ pub struct Stamped {
     /// Epoch milliseconds.
     pub at: i64,
     pub msg: Msg,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_holds_no_secret() {
+        let secret = Secret::new("hunter2");
+        let msg = Msg::Credentials(Credentials { access_key: "AKIA".into(), secret });
+        let written = serde_json::to_string(&msg).unwrap();
+        assert!(!written.contains("hunter2") && !format!("{msg:?}").contains("hunter2"));
+        let Msg::Credentials(read) = serde_json::from_str(&written).unwrap() else {
+            panic!("{written}")
+        };
+        assert_eq!(read.secret.reveal(), Secret::DOTS);
+    }
 }

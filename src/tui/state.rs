@@ -159,6 +159,7 @@ impl State {
             keymap: &self.keymap,
             now: self.now,
             read_only: self.read_only,
+            mouse: self.mouse,
         }
     }
 
@@ -280,6 +281,7 @@ impl State {
                 Effect::Invoke { ticket, endpoint, .. } => {
                     (*ticket, format!("InvokeEndpoint {endpoint}"), None)
                 }
+                Effect::Save { ticket, path, .. } => (*ticket, format!("write {path}"), None),
                 _ => continue,
             };
             let (since, what) = (self.now, String::new());

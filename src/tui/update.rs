@@ -5,12 +5,13 @@ use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, Outcome, Palette};
+use super::layers::{Code, Confirm, Document, Help, Leave, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::screens;
 use super::state::{Action, State};
 use super::theme::THEMES;
-use super::view::{News, Outbox, Place, Request, Tone, View};
+use super::tour::Tour;
+use super::view::{News, Outbox, Place, Request, Scene, Tone, View};
 use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
 use ratatui::layout::Rect;
 
@@ -52,6 +53,26 @@ fn thaw(state: &mut State) -> Vec<Effect> {
 
 fn take(state: &mut State, msg: Msg) -> Vec<Effect> {
     state.mirror.take(&msg);
+    let moves = matches!(msg, Msg::Tick | Msg::Region(_));
+    let mut effects = handle(state, msg);
+    if moves {
+        effects.extend(with_tour(state, Tour::advance));
+    }
+    effects
+}
+
+fn with_tour(
+    state: &mut State,
+    act: impl FnOnce(&mut Tour, &Scene<'_>, &mut Outbox),
+) -> Vec<Effect> {
+    let mut out = Outbox::from(state.tickets);
+    let mut tour = std::mem::take(&mut state.tour);
+    act(&mut tour, &state.scene(), &mut out);
+    state.tour = tour;
+    carry_out(state, out)
+}
+
+fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
         Msg::Mouse(event) => mouse(state, event),
@@ -92,11 +113,7 @@ fn linked(state: &mut State, link: &Link) -> Vec<Effect> {
         }
         _ => {}
     }
-    let mut out = Outbox::from(state.tickets);
-    let mut tour = std::mem::take(&mut state.tour);
-    tour.linked(link, &state.scene(), &mut out);
-    state.tour = tour;
-    carry_out(state, out)
+    with_tour(state, |tour, scene, out| tour.linked(link, scene, out))
 }
 
 fn answered(state: &mut State, ticket: Ticket, answer: &Answer) -> Vec<Effect> {
@@ -131,7 +148,10 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
         state.variables.insert(name.clone(), captured.to_owned());
     }
     if let Some(summary) = text("summary") {
-        state.say(Tone::Good, summary.lines().next().unwrap_or_default().to_owned());
+        match summary.lines().next().unwrap_or_default() {
+            "" => state.say(Tone::Good, format!("Done: {title}")),
+            line => state.say(Tone::Good, line.to_owned()),
+        }
     }
     if ran.is_some()
         && let Some(outcome) = Outcome::of(title, value)
@@ -158,7 +178,7 @@ fn tell(state: &mut State, news: News<'_>) -> Vec<Effect> {
 /// Lets the topmost view do something.
 fn with_top(
     state: &mut State,
-    act: impl FnOnce(&mut dyn View, &super::view::Scene<'_>, &mut Outbox),
+    act: impl FnOnce(&mut dyn View, &Scene<'_>, &mut Outbox),
 ) -> Vec<Effect> {
     let mut out = Outbox::from(state.tickets);
     let layered = !state.layers.is_empty();
@@ -240,11 +260,7 @@ fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> V
         return Vec::new();
     }
     if context == super::tour::CONTEXT {
-        let mut out = Outbox::from(state.tickets);
-        let mut tour = std::mem::take(&mut state.tour);
-        tour.act(binding.action, &state.scene(), &mut out);
-        state.tour = tour;
-        return carry_out(state, out);
+        return with_tour(state, |tour, scene, out| tour.act(binding.action, scene, out));
     }
     let action = binding.action;
     let mut taken = false;
@@ -295,11 +311,11 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             state.say(Tone::Info, format!("Theme {}: {}", state.theme.name, state.theme.about));
         }
         "tour" => {
-            let mut out = Outbox::from(state.tickets);
-            let mut tour = std::mem::take(&mut state.tour);
-            tour.toggle(&state.scene(), &mut out);
-            state.tour = tour;
-            return carry_out(state, out);
+            return with_tour(state, Tour::toggle);
+        }
+        "new" => {
+            let screen = state.screen().map_or("", View::name);
+            state.layers.push(New::begin(screen, &state.mirror));
         }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],
@@ -419,15 +435,16 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Confirm { question, names, then } => {
                 state.layers.push(Box::new(Confirm::new(question, names, then)));
             }
+            Request::Command(line) => {
+                let palette = Palette::new(state).with(&line, &state.scene());
+                state.layers.push(Box::new(palette));
+            }
+            Request::Theme(theme) => state.theme = theme,
             Request::Ran { line, ticket, capture } => {
                 state.ran.insert(ticket, capture);
                 state.history.retain(|known| *known != line);
                 state.history.push_front(line);
                 state.history.truncate(200);
-            }
-            Request::Prefill(line) => {
-                let palette = Palette::new(state).with(&line, &state.scene());
-                state.layers.push(Box::new(palette));
             }
         }
     }

@@ -26,6 +26,8 @@ pub struct Scene<'a> {
     /// Epoch milliseconds of the message that is handled.
     pub now: i64,
     pub read_only: bool,
+    /// Whether the mouse is the workbench's, not the terminal's.
+    pub mouse: bool,
 }
 
 /// Where one is: a screen and, if it is about one thing, which.
@@ -96,8 +98,9 @@ pub enum Request {
         ticket: Ticket,
         capture: Option<String>,
     },
-    /// Opens the palette with the beginning of a command.
-    Prefill(String),
+    /// Opens the palette with that line in it, to be read, changed and run.
+    Command(String),
+    Theme(&'static Theme),
     /// Asks first, naming what will happen, then does it.
     Confirm {
         question: String,
@@ -146,6 +149,12 @@ impl Outbox {
         let (service, operation) = ("sagemaker".to_owned(), operation.to_owned());
         self.effect(Effect::Call { ticket, service, operation, input });
         ticket
+    }
+
+    /// Asks before doing something, naming what it will happen to.
+    pub fn confirm(&mut self, question: impl Into<String>, names: Vec<String>, then: Vec<Effect>) {
+        let question = question.into();
+        self.requests.push(Request::Confirm { question, names, then });
     }
 
     /// A line of the command language, as its words.

@@ -12,6 +12,7 @@
 mod architecture;
 mod assets;
 mod clients;
+mod code;
 mod crash;
 mod doors;
 mod experiment;

@@ -96,7 +96,9 @@ pub async fn stop(workspace: &Workspace) -> Result<Outcome, CommandError> {
     let kept = workspace.kept();
     // The watch stream ends when the region does; that it has taken back its word tells the same.
     let gone = async {
-        while Attached::read(&kept).is_some_and(|left| left.pid == attached.pid)
+        // Its folder is another's to use only when the lock is free as well.
+        while (Attached::read(&kept).is_some_and(|left| left.pid == attached.pid)
+            || is_locked(&kept))
             && alive(attached.pid)
         {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -106,6 +108,18 @@ pub async fn stop(workspace: &Workspace) -> Result<Outcome, CommandError> {
         CommandError::Failed(format!("the region (process {}) does not end", attached.pid))
     })?;
     Ok(Outcome::said(format!("stopped the region of {}", workspace.folder.display())))
+}
+
+#[cfg(unix)]
+fn is_locked(kept: &Path) -> bool {
+    use rustix::fs::{FlockOperation, flock};
+    std::fs::File::open(kept.join("lock"))
+        .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockShared).is_err())
+}
+
+#[cfg(not(unix))]
+fn is_locked(_kept: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]

@@ -173,6 +173,7 @@ fn read(line: &Value, batch: &mut Logs) {
     if let (Some(stream), Some(message)) = (text("stream"), text("message")) {
         batch.lines.push(LogLine {
             stream: stream.to_owned(),
+            position: line.get("position").and_then(Value::as_u64).unwrap_or(0),
             timestamp: line.get("timestamp").and_then(Value::as_i64).unwrap_or(0),
             message: message.to_owned(),
         });

@@ -7,8 +7,9 @@ use crate::tui::msg::{Line, Link, Msg};
 use crate::tui::row::Row;
 use futures::FutureExt;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Lines handed over at once at most.
 const BATCH: usize = 2000;
@@ -16,51 +17,43 @@ const BATCH: usize = 2000;
 const FIRST: Duration = Duration::from_millis(100);
 const SELDOM: Duration = Duration::from_secs(2);
 
-/// Keeps the client current and tells what the watch stream says, until nobody listens.
+/// Keeps the client current and tells what the watch stream says, until nobody listens. A region is
+/// started once the folder is trusted, and again when somebody asks; one that runs is attached to.
 pub(super) async fn keep(
     workspace: Workspace,
-    mut trusted: watch::Receiver<bool>,
+    (mut trusted, start): (watch::Receiver<bool>, Arc<Notify>),
     known: watch::Sender<Option<Client>>,
     told: mpsc::Sender<Msg>,
 ) {
-    // Attaching to a region that runs starts nothing; all else waits until the folder is trusted.
-    let mut may_start = true;
-    if !*trusted.borrow() && matches!(find(&workspace, false).await, Ok(None) | Err(_)) {
-        let waiting = trusted.wait_for(|trusted| *trusted).await.is_err();
-        if waiting {
-            return;
-        }
+    if !*trusted.borrow()
+        && matches!(find(&workspace, false).await, Ok(None) | Err(_))
+        && trusted.wait_for(|trusted| *trusted).await.is_err()
+    {
+        return;
     }
+    let mut may_start = true;
     let mut pause = FIRST;
-    loop {
-        if may_start && told.send(Msg::Link(Link::Starting)).await.is_err() {
-            return;
+    while !told.is_closed() {
+        if may_start {
+            let _ = told.send(Msg::Link(Link::Starting)).await;
         }
-        let found = find(&workspace, may_start).await;
-        may_start = false;
-        match found {
+        match find(&workspace, std::mem::take(&mut may_start)).await {
             Ok(Some((client, started_here))) => {
                 pause = FIRST;
                 known.send_replace(Some(client.clone()));
                 let why = follow(&client, started_here, &told).await;
                 known.send_replace(None);
-                if told.send(Msg::Link(Link::Lost { why })).await.is_err() {
-                    return;
-                }
+                let _ = told.send(Msg::Link(Link::Lost { why })).await;
             }
-            Ok(None) => {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(SELDOM);
-            }
+            Ok(None) => pause = (pause * 2).min(SELDOM),
             Err(why) => {
-                if told.send(Msg::Link(Link::Failed { why })).await.is_err() {
-                    return;
-                }
-                tokio::time::sleep(SELDOM).await;
+                let _ = told.send(Msg::Link(Link::Failed { why })).await;
+                pause = SELDOM;
             }
         }
-        if told.is_closed() {
-            return;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = start.notified() => may_start = true,
         }
     }
 }

@@ -7,6 +7,8 @@ mod follow;
 pub mod input;
 mod link;
 mod load;
+mod logs;
+mod object;
 mod perform;
 mod record;
 pub mod replay;
@@ -34,7 +36,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use terminal::{Notice, Screen, ScreenError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 /// Messages of the region that wait to be taken in; more make their senders wait.
 const WAITING: usize = 256;
@@ -79,6 +81,8 @@ struct Driver {
     editor: String,
     /// Where the link waits for the folder to be trusted.
     trusted: watch::Sender<bool>,
+    /// Asks the link to start a region that has gone.
+    start: Arc<Notify>,
     folder: PathBuf,
     told: mpsc::Sender<Msg>,
     dirty: bool,
@@ -120,6 +124,7 @@ pub async fn run(launch: Launch) -> Result<u8, DriverError> {
         ..terminal::Options::new(listener)
     })?;
     let (trusted, may_start) = watch::channel(false);
+    let start = Arc::new(Notify::new());
     let performer = Performer::new(client, told.clone(), folder.clone());
     let mut driver = Driver {
         state,
@@ -130,6 +135,7 @@ pub async fn run(launch: Launch) -> Result<u8, DriverError> {
         clock,
         editor: launch.editor,
         trusted,
+        start: Arc::clone(&start),
         folder,
         told: told.clone(),
         dirty: true,
@@ -142,7 +148,7 @@ pub async fn run(launch: Launch) -> Result<u8, DriverError> {
     driver.draw()?;
     driver.input = Some(Input::start()?);
     driver.judge();
-    let link = tokio::spawn(link::keep(launch.workspace.clone(), may_start, known, told));
+    let link = tokio::spawn(link::keep(launch.workspace.clone(), (may_start, start), known, told));
     let outcome = driver.turn(&mut messages, &mut notices).await;
     link.abort();
     let (stop, ended) = (driver.leave == Some(true), driver.ended);
@@ -283,6 +289,10 @@ impl Driver {
                 }
                 Left::Edit { ticket, suffix, text } => {
                     self.edit(ticket, &suffix, &text);
+                    Ok(())
+                }
+                Left::Start => {
+                    self.start.notify_one();
                     Ok(())
                 }
                 Left::Trust => {

@@ -1,14 +1,11 @@
 //! Does what update asked for, each as a task of its own that answers with a message.
 
 use super::follow::Follower;
-use super::load;
+use super::{load, logs, object};
 use crate::client::{CallError, Client, Invocation};
 use crate::command::{self, CommandError, Outcome, Progress, RecordedCall, Session, rows};
 use crate::tui::effect::Effect;
-use crate::tui::msg::{Answer, Failure, Load, Msg, Ticket};
-use crate::tui::row::Row;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use crate::tui::msg::{Answer, Credentials, Failure, Load, Msg, Secret, Ticket};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -16,11 +13,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-
-/// Bytes of an object that a preview reads.
-const PREVIEW: usize = 256 * 1024;
-/// Events of a search across a group.
-const FOUND: usize = 5000;
 
 pub(super) struct Performer {
     client: watch::Receiver<Option<Client>>,
@@ -39,6 +31,7 @@ pub(super) enum Left {
     Edit { ticket: Ticket, suffix: String, text: String },
     Mouse(bool),
     Trust,
+    Start,
     Suspend,
     Redraw,
 }
@@ -65,6 +58,7 @@ impl Performer {
             }
             Effect::Mouse(on) => return Some(Left::Mouse(on)),
             Effect::Trust => return Some(Left::Trust),
+            Effect::Start => return Some(Left::Start),
             Effect::Suspend => return Some(Left::Suspend),
             Effect::Redraw => return Some(Left::Redraw),
             Effect::Follow(wants) => self.follower.follow(&wants),
@@ -74,6 +68,7 @@ impl Performer {
             }
             Effect::Run { ticket, words } => self.run(ticket, words),
             Effect::Save { ticket, path, text } => self.save(ticket, &path, text),
+            Effect::Credentials => self.credentials(),
             other => self.ask(other),
         }
         None
@@ -98,6 +93,16 @@ impl Performer {
             let _ = told.send(Msg::Answer { ticket, answer: Answer { outcome, calls } }).await;
         });
         self.running.insert(ticket, task.abort_handle());
+    }
+
+    /// Without a region there is no key to tell of; whoever asked asks again.
+    fn credentials(&self) {
+        if let Ok(client) = self.client() {
+            let known = client.credentials();
+            let (access_key, secret) =
+                (known.access_key.clone(), Secret::new(known.secret_key.clone()));
+            let _ = self.told.try_send(Msg::Credentials(Credentials { access_key, secret }));
+        }
     }
 
     fn cancel(&mut self, ticket: Ticket) {
@@ -192,6 +197,7 @@ impl Performer {
             | Effect::Objects { ticket, .. }
             | Effect::Preview { ticket, .. }
             | Effect::LogGroups { ticket }
+            | Effect::LogStreams { ticket, .. }
             | Effect::SearchLogs { ticket, .. } => *ticket,
             _ => return,
         };
@@ -230,10 +236,11 @@ async fn answer(client: &Client, effect: Effect) -> (Result<Value, Failure>, Vec
             let body = Bytes::from(body);
             invoke(client, Invocation { endpoint, variant, content_type, accept, body }).await
         }
-        Effect::Objects { bucket, prefix, .. } => objects(client, &bucket, &prefix).await,
-        Effect::Preview { bucket, key, .. } => preview(client, &bucket, &key).await,
-        Effect::LogGroups { .. } => log_groups(client).await,
-        Effect::SearchLogs { group, pattern, .. } => search(client, &group, &pattern).await,
+        Effect::Objects { bucket, prefix, .. } => object::level(client, &bucket, &prefix).await,
+        Effect::Preview { bucket, key, .. } => object::preview(client, &bucket, &key).await,
+        Effect::LogGroups { .. } => logs::groups(client).await,
+        Effect::LogStreams { group, .. } => logs::streams(client, &group).await,
+        Effect::SearchLogs { group, pattern, .. } => logs::search(client, &group, &pattern).await,
         _ => Ok(Value::Null),
     };
     (outcome.map_err(|error| refused(&error)), calls)
@@ -260,83 +267,6 @@ async fn invoke(client: &Client, invocation: Invocation) -> Result<Value, CallEr
         "variant": answer.variant, "content_type": answer.content_type, "body": text,
         "micros": micros, "bytes": answer.body.len(),
     }))
-}
-
-/// One level below the prefix: what stands deeper shows as the folder it is in.
-async fn objects(client: &Client, bucket: &str, prefix: &str) -> Result<Value, CallError> {
-    let mut level: BTreeMap<String, Row> = BTreeMap::new();
-    for object in client.list_objects(bucket, prefix).await? {
-        let rest = object.key.strip_prefix(prefix).unwrap_or(&object.key);
-        let folder = rest.split_once('/').map(|(folder, _)| format!("{folder}/"));
-        let name = folder.clone().unwrap_or_else(|| rest.to_owned());
-        let row = level.entry(name.clone()).or_insert_with(|| Row {
-            kind: if folder.is_some() { "folder" } else { "object" }.into(),
-            name: format!("{prefix}{name}"),
-            parent: bucket.to_owned(),
-            arn: format!("arn:aws:s3:::{bucket}/{prefix}{name}"),
-            body: json!({"Key": format!("{prefix}{name}"), "Size": 0, "Objects": 0}),
-            ..Row::default()
-        });
-        let number = |row: &Row, member: &str| row.number(member).unwrap_or(0.0) as u64;
-        row.body["Size"] = (number(row, "Size") + object.size).into();
-        row.body["Objects"] = (number(row, "Objects") + 1).into();
-        if folder.is_none() {
-            row.body["ETag"] = object.etag.into();
-        }
-    }
-    Ok(json!(level.into_values().collect::<Vec<_>>()))
-}
-
-async fn preview(client: &Client, bucket: &str, key: &str) -> Result<Value, CallError> {
-    let bytes = client.get_object(bucket, key).await?;
-    let size = bytes.len();
-    let part = &bytes[..size.min(PREVIEW)];
-    let more = size > part.len();
-    Ok(match std::str::from_utf8(part) {
-        Ok(text) => json!({"text": text, "size": size, "more": more}),
-        // Cut in the middle of a character.
-        Err(error) if more && error.error_len().is_none() => {
-            let text = String::from_utf8_lossy(&part[..error.valid_up_to()]);
-            json!({"text": text, "size": size, "more": more})
-        }
-        Err(_) => json!({"base64": STANDARD.encode(part), "size": size, "more": more}),
-    })
-}
-
-async fn log_groups(client: &Client) -> Result<Value, CallError> {
-    let mut groups = Vec::new();
-    let mut input = json!({"limit": 50});
-    loop {
-        let page = client.call("logs", "DescribeLogGroups", &input).await?;
-        for group in page["logGroups"].as_array().into_iter().flatten() {
-            let text = |member: &str| group[member].as_str().unwrap_or_default().to_owned();
-            groups.push(Row {
-                kind: "log-group".into(),
-                name: text("logGroupName"),
-                arn: text("arn"),
-                created: group["creationTime"].as_f64().unwrap_or(0.0) / 1000.0,
-                body: group.clone(),
-                ..Row::default()
-            });
-        }
-        match page.get("nextToken") {
-            Some(token) => input["nextToken"] = token.clone(),
-            None => return Ok(json!(groups)),
-        }
-    }
-}
-
-async fn search(client: &Client, group: &str, pattern: &str) -> Result<Value, CallError> {
-    let mut events = Vec::new();
-    let mut input = json!({"logGroupName": group, "filterPattern": pattern});
-    loop {
-        let page = client.call("logs", "FilterLogEvents", &input).await?;
-        events.extend(page["events"].as_array().into_iter().flatten().cloned());
-        match page.get("nextToken") {
-            Some(token) if events.len() < FOUND => input["nextToken"] = token.clone(),
-            _ => return Ok(json!(events)),
-        }
-    }
 }
 
 fn document(outcome: Outcome) -> Value {

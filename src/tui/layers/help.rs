@@ -48,6 +48,7 @@ fn heading(context: &str) -> String {
         keys::GO => "Screens".into(),
         keys::TABLE => "Lists".into(),
         keys::SCROLL => "Moving".into(),
+        keys::LOG => "Log lines".into(),
         other => {
             let mut letters = other.chars();
             let first = letters.next().map(|letter| letter.to_ascii_uppercase());

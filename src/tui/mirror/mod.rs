@@ -1,17 +1,20 @@
 //! The region as the workbench knows it: a copy, kept current by the watch stream and the live
 //! streams, that every screen reads and none changes.
 
+mod attention;
 mod bill;
+pub mod lineage;
 pub mod live;
 mod note;
 mod rows;
 
+pub use attention::{Attention, Item, Severity, hourly};
 pub use bill::{Account, Bill};
 pub use live::Live;
 pub use note::{Note, Notes};
 pub use rows::{Changes, Rows};
 
-use super::msg::{Line, Link, Load, Msg};
+use super::msg::{Credentials, Line, Link, Load, Msg};
 use super::row::Row;
 use crate::domain::kind;
 use serde_json::Value;
@@ -47,6 +50,9 @@ pub struct Mirror {
     pub loads: BTreeMap<String, Load>,
     /// What could not be kept, by what it was.
     pub dropped: BTreeMap<String, u64>,
+    /// The region's key, once somebody has asked for it.
+    pub credentials: Option<Credentials>,
+    attention: Attention,
     /// Rows of a snapshot that is on its way; they replace the old ones once it is whole.
     arriving: Option<BTreeMap<String, Vec<Row>>>,
 }
@@ -75,7 +81,11 @@ impl Mirror {
         match msg {
             Msg::Link(link) => self.link(link),
             Msg::Region(lines) => lines.iter().for_each(|line| self.line(line)),
-            Msg::Traffic(line) => self.live.traffic(line),
+            Msg::Traffic(line) => {
+                self.attention.traffic(line);
+                self.live.traffic(line);
+            }
+            Msg::Credentials(credentials) => self.credentials = Some(credentials.clone()),
             Msg::Endpoint { name, line } => self.live.endpoint(name, line),
             Msg::Cost(cost) => self.cost(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
@@ -129,6 +139,7 @@ impl Mirror {
                 self.arriving = self.ready.then(BTreeMap::new);
                 if !self.ready {
                     self.kinds.clear();
+                    self.attention.forget();
                 }
             }
             Line::Row(row) => match &mut self.arriving {
@@ -153,6 +164,7 @@ impl Mirror {
                 if let Some(rows) = self.kinds.get_mut(kind)
                     && rows.remove(name).is_some()
                 {
+                    self.attention.gone(kind, name);
                     self.notes.deletion(*at, kind, name);
                 }
                 if kind == kind::ENDPOINT {
@@ -165,6 +177,7 @@ impl Mirror {
     }
 
     fn put(&mut self, row: Row) {
+        self.attention.row(&row);
         self.kinds.entry(row.kind.clone()).or_default().put(row);
     }
 
@@ -177,6 +190,10 @@ impl Mirror {
         }
         if let Some(endpoints) = self.kinds.get(kind::ENDPOINT) {
             self.live.retain(|name| endpoints.get(name).is_some());
+        }
+        self.attention.forget();
+        for (_, row) in self.kinds.values().flat_map(Rows::iter) {
+            self.attention.row(row);
         }
     }
 }

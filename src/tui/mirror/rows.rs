@@ -16,6 +16,8 @@ pub struct Rows {
     changed: VecDeque<Key>,
     /// Which life of the rows this is: another one after everything was forgotten.
     epoch: u64,
+    /// Whether names that differ in case alone are two, as S3's are and AWS's others are not.
+    exact: bool,
 }
 
 /// What happened to the rows since somebody looked.
@@ -28,14 +30,23 @@ pub enum Changes<'a> {
 }
 
 impl Rows {
+    /// For names whose case counts.
+    pub fn exact() -> Self {
+        Self { exact: true, ..Self::default() }
+    }
+
+    fn key(&self, name: &str) -> Key {
+        if self.exact { name.into() } else { key(name) }
+    }
+
     pub fn put(&mut self, row: Row) {
-        let key = key(&row.name);
+        let key = self.key(&row.name);
         self.rows.insert(Arc::clone(&key), Arc::new(row));
         self.note(key);
     }
 
     pub fn remove(&mut self, name: &str) -> Option<Arc<Row>> {
-        let (key, row) = self.rows.remove_entry(&*key(name))?;
+        let (key, row) = self.rows.remove_entry(&*self.key(name))?;
         self.note(key);
         Some(row)
     }
@@ -43,7 +54,8 @@ impl Rows {
     /// Forgets all and takes these instead.
     pub fn replace(&mut self, rows: Vec<Row>) {
         self.clear();
-        self.rows = rows.into_iter().map(|row| (key(&row.name), Arc::new(row))).collect();
+        let rows = rows.into_iter();
+        self.rows = rows.map(|row| (self.key(&row.name), Arc::new(row))).collect();
     }
 
     pub fn clear(&mut self) {
@@ -62,7 +74,7 @@ impl Rows {
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<Row>> {
-        self.rows.get(name).or_else(|| self.rows.get(&*key(name)))
+        self.rows.get(name).or_else(|| self.rows.get(&*self.key(name)))
     }
 
     pub fn len(&self) -> usize {

@@ -1,9 +1,20 @@
 //! The screens. A new one is a file here and a line in the table: its key, its help, its entry in the
 //! palette, its snapshots and its picture follow from that.
 
+mod bucket;
 mod endpoint;
 mod endpoint_config;
+mod log;
 mod model;
+mod model_package;
+mod model_package_group;
+mod object;
+mod overview;
+mod related;
+mod setting;
+mod training_job;
+
+pub use log::READER_KEYS as LOG_KEYS;
 
 use super::keymap::Binding;
 use super::row::Row;
@@ -27,6 +38,14 @@ pub struct Screen {
 
 pub static SCREENS: &[Screen] = &[
     Screen {
+        name: "overview",
+        parent: "Overview",
+        about: "The region as a picture: what exists, what moves, what it costs",
+        keys: &["1"],
+        bindings: overview::KEYS,
+        open: |_| Box::new(overview::Overview::default()),
+    },
+    Screen {
         name: "endpoints",
         parent: "Endpoints",
         about: "Endpoints, their traffic and their cost",
@@ -43,11 +62,75 @@ pub static SCREENS: &[Screen] = &[
         open: |name| Box::new(endpoint::Cockpit::new(name.unwrap_or_default())),
     },
     Screen {
+        name: "registry",
+        parent: "Registry",
+        about: "Model package groups, their versions and approvals",
+        keys: &["4"],
+        bindings: &[],
+        open: |_| Box::new(model_package_group::List::default()),
+    },
+    Screen {
+        name: "group",
+        parent: "Registry",
+        about: "The versions of one group",
+        keys: &[],
+        bindings: model_package::BINDINGS,
+        open: |subject| Box::new(model_package::Group::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "package",
+        parent: "Registry",
+        about: "The versions of one group, at one of them",
+        keys: &[],
+        bindings: &[],
+        open: |subject| Box::new(model_package::Group::at(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "compare",
+        parent: "Registry",
+        about: "Two versions beside each other",
+        keys: &[],
+        bindings: model_package::COMPARE_BINDINGS,
+        open: |subject| Box::new(model_package::Compare::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "buckets",
+        parent: "Buckets",
+        about: "Buckets and their objects",
+        keys: &["6"],
+        bindings: bucket::BINDINGS,
+        open: |_| Box::new(bucket::List::default()),
+    },
+    Screen {
+        name: "bucket",
+        parent: "Buckets",
+        about: "The objects of one bucket, level by level",
+        keys: &[],
+        bindings: object::BINDINGS,
+        open: |subject| Box::new(object::Browser::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "model",
+        parent: "Models",
+        about: "One model: containers, where it comes from, who serves it",
+        keys: &[],
+        bindings: model::BINDINGS,
+        open: |subject| Box::new(model::Detail::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "configuration",
+        parent: "Configurations",
+        about: "One endpoint configuration: variants, models, who uses it",
+        keys: &[],
+        bindings: &[],
+        open: |subject| Box::new(endpoint_config::Detail::new(subject.unwrap_or_default())),
+    },
+    Screen {
         name: "models",
         parent: "Models",
         about: "Models: containers and their data",
         keys: &["8"],
-        bindings: &[],
+        bindings: model::BINDINGS,
         open: |_| Box::new(model::List::default()),
     },
     Screen {
@@ -57,6 +140,46 @@ pub static SCREENS: &[Screen] = &[
         keys: &["9"],
         bindings: &[],
         open: |_| Box::new(endpoint_config::List::default()),
+    },
+    Screen {
+        name: "jobs",
+        parent: "Jobs",
+        about: "Training jobs, those under way first",
+        keys: &["3"],
+        bindings: training_job::LIST_KEYS,
+        open: |_| Box::new(training_job::List::default()),
+    },
+    Screen {
+        name: "job",
+        parent: "Jobs",
+        about: "One training job: its curves, its log, what went in and what came out",
+        keys: &[],
+        bindings: training_job::JOB_KEYS,
+        open: |subject| Box::new(training_job::Job::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "logs",
+        parent: "Logs",
+        about: "Log groups and their streams, followed",
+        keys: &["7"],
+        bindings: log::KEYS,
+        open: log::open,
+    },
+    Screen {
+        name: "log-search",
+        parent: "Logs",
+        about: "A search across all log groups",
+        keys: &[],
+        bindings: log::SEARCH_KEYS,
+        open: |subject| Box::new(log::Search::new(subject.unwrap_or_default())),
+    },
+    Screen {
+        name: "settings",
+        parent: "Settings",
+        about: "Engine, limits, credentials, what was dropped, themes, keys",
+        keys: &["0"],
+        bindings: setting::KEYS,
+        open: |_| Box::new(setting::Settings::default()),
     },
 ];
 
@@ -75,6 +198,8 @@ pub fn place_of(row: &Row) -> Option<Place> {
         kind::TRAINING_JOB => "job",
         kind::MODEL_PACKAGE_GROUP => "group",
         kind::MODEL_PACKAGE => "package",
+        kind::MODEL => "model",
+        kind::ENDPOINT_CONFIG => "configuration",
         super::mirror::BUCKET => "bucket",
         _ => return None,
     };
@@ -95,6 +220,11 @@ pub fn deletion(rows: &[Arc<Row>]) -> Result<Vec<String>, String> {
         super::mirror::BUCKET => {
             let words = ["bucket", "delete", "--force"].map(str::to_owned);
             return Ok(words.into_iter().chain(names).collect());
+        }
+        "object" | "folder" => {
+            let words = ["delete", "object"].map(str::to_owned);
+            let uris = rows.iter().map(|row| format!("s3://{}/{}", row.parent, row.name));
+            return Ok(words.into_iter().chain(uris).collect());
         }
         other => {
             return Err(format!("A {} cannot be deleted from here", super::mirror::noun(other)));

@@ -4,6 +4,7 @@
 //! made here, with real histograms of drawn latencies, so that a test can let any time pass. Nothing
 //! reads a clock: the same test makes the same screens.
 
+pub(crate) mod bench;
 mod traffic;
 
 pub(crate) use traffic::{Traffic, instance};

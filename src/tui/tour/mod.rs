@@ -1,48 +1,395 @@
-//! The demo: a strip above the hints that leads through the first minute, one key a step.
+//! The demo: a strip above the hints that leads through the first minute.
+//!
+//! It does nothing that its user could not: its deeds are lines of the command language, keys and
+//! screens. The first steps follow each other by themselves; then each waits for one key, and each can
+//! be skipped. What fails says so and can be tried again.
 
-use super::effect::Want;
-use super::msg::Link;
-use super::view::{News, Outbox, Scene};
+mod steps;
+
+use super::effect::{Effect, Want};
+use super::keymap::Binding;
+use super::mirror::Mirror;
+use super::msg::{Link, Ticket};
+use super::screens;
+use super::text::{clean, fit};
+use super::view::{News, Outbox, Place, Request, Scene, Tone};
+use crate::domain::kind;
+use crate::script::parse;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use steps::{Deed, Pace, Step};
 
 pub const CONTEXT: &str = "tour";
 
-pub static KEYS: &[super::keymap::Binding] = &[];
+pub static KEYS: &[Binding] = &[
+    Binding::new("go-on", &["."], "The demo's next step").hint("go on").changes(),
+    Binding::new("skip", &[","], "Skip the demo's next step").hint("skip"),
+];
+
+/// Rows of the strip.
+const HEIGHT: u16 = 3;
+
+#[derive(Debug, Default)]
+enum Stage {
+    /// Nothing is shown.
+    #[default]
+    Hidden,
+    /// The demo is offered.
+    Offered,
+    /// The step's deeds are done one after the other.
+    Doing {
+        step: usize,
+        deed: usize,
+        /// The command under way.
+        ticket: Option<Ticket>,
+        since: i64,
+    },
+    /// The step is next, and waits for its key.
+    Waiting { step: usize },
+    /// The deed has failed.
+    Failed { step: usize, deed: usize, why: String },
+}
 
 #[derive(Debug, Default)]
 pub struct Tour {
     demo: Option<String>,
+    stage: Stage,
+    /// What lines captured, and the demo's own: `n`, `folder`.
+    variables: BTreeMap<String, String>,
 }
 
 impl Tour {
+    /// A demo that may be played, such as `cancer`.
     pub fn offered(demo: Option<String>) -> Self {
-        Self { demo }
+        Self { demo, ..Self::default() }
     }
 
     pub fn demo(&self) -> Option<&str> {
         self.demo.as_deref()
     }
 
-    pub fn height(&self, _window: Rect) -> u16 {
-        0
+    fn steps(&self) -> &'static [Step] {
+        steps::CANCER
+    }
+
+    pub fn height(&self, window: Rect) -> u16 {
+        if matches!(self.stage, Stage::Hidden) || window.height < 20 { 0 } else { HEIGHT }
     }
 
     pub fn has_keys(&self) -> bool {
-        false
+        !matches!(self.stage, Stage::Hidden)
     }
 
     pub fn wants(&self) -> Vec<Want> {
-        Vec::new()
+        match &self.stage {
+            // To find a container to stop.
+            Stage::Doing { .. } | Stage::Waiting { .. } | Stage::Failed { .. } => {
+                vec![Want::Traffic]
+            }
+            Stage::Hidden | Stage::Offered => Vec::new(),
+        }
     }
 
-    pub fn toggle(&mut self, _scene: &Scene<'_>, _out: &mut Outbox) {}
+    /// Learns which folder a second terminal has to name.
+    pub fn linked(&mut self, link: &Link, _scene: &Scene<'_>, _out: &mut Outbox) {
+        if let Link::Connected { health, .. } = link {
+            let folder = health.get("workspace").and_then(Value::as_str).unwrap_or_default();
+            self.variables.insert("folder".into(), quoted(folder));
+        }
+    }
 
-    pub fn act(&mut self, _action: &str, _scene: &Scene<'_>, _out: &mut Outbox) {}
+    /// Time has passed or the region has changed.
+    pub fn advance(&mut self, scene: &Scene<'_>, out: &mut Outbox) {
+        match self.stage {
+            Stage::Hidden
+                if self.demo.is_some() && scene.mirror.ready && is_empty(scene.mirror) =>
+            {
+                self.stage = Stage::Offered;
+            }
+            Stage::Doing { step, deed, ticket: None, since } => {
+                self.go(step, deed, since, scene, out)
+            }
+            _ => {}
+        }
+    }
 
-    pub fn linked(&mut self, _link: &Link, _scene: &Scene<'_>, _out: &mut Outbox) {}
+    /// Starts it, or puts it away.
+    pub fn toggle(&mut self, scene: &Scene<'_>, out: &mut Outbox) {
+        match self.stage {
+            _ if self.demo.is_none() => {
+                let words = "This workspace has no demo; `sagebrush -w NEW-FOLDER` has none either: \
+                             open `sagebrush` outside of a workspace, or in workspaces/cancer";
+                out.notice(Tone::Info, words);
+            }
+            Stage::Hidden => self.start(scene, out),
+            _ => {
+                self.stage = Stage::Hidden;
+                out.notice(Tone::Info, "The demo is put away; Ctrl-T plays it again");
+            }
+        }
+    }
 
-    pub fn news(&mut self, _news: News<'_>, _scene: &Scene<'_>, _out: &mut Outbox) {}
+    fn start(&mut self, scene: &Scene<'_>, out: &mut Outbox) {
+        if scene.read_only {
+            out.notice(Tone::Warn, "Read-only: the demo would change the region");
+            return;
+        }
+        self.variables.insert("n".into(), suffix(scene.mirror));
+        out.open(steps::first_place());
+        self.go(0, 0, scene.now, scene, out);
+    }
 
-    pub fn draw(&self, _frame: &mut Frame<'_>, _area: Rect, _scene: &Scene<'_>) {}
+    pub fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) {
+        let forward = action == "go-on";
+        match &self.stage {
+            Stage::Offered if forward => self.start(scene, out),
+            Stage::Offered => self.stage = Stage::Hidden,
+            Stage::Waiting { step } if forward => {
+                let step = *step;
+                self.go(step, 0, scene.now, scene, out);
+            }
+            Stage::Waiting { step } => {
+                let step = *step + 1;
+                self.wait_for(step);
+            }
+            Stage::Failed { step, deed, .. } => {
+                let (step, deed) = (*step, *deed + usize::from(!forward));
+                self.go(step, deed, scene.now, scene, out);
+            }
+            // What is under way is waited for; a step that only dwells may be cut short.
+            Stage::Doing { step, deed, ticket: None, .. } => {
+                let (step, deed) = (*step, *deed);
+                self.go(step, deed, 0, scene, out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Does deeds until one has to be waited for.
+    fn go(&mut self, step: usize, deed: usize, since: i64, scene: &Scene<'_>, out: &mut Outbox) {
+        let Some(now) = self.steps().get(step) else {
+            self.stage = Stage::Hidden;
+            return;
+        };
+        let mut deed = deed;
+        while let Some(what) = now.deeds.get(deed) {
+            match self.perform(*what, scene, out) {
+                Ok(None) => deed += 1,
+                Ok(ticket) => {
+                    self.stage = Stage::Doing { step, deed, ticket, since };
+                    return;
+                }
+                Err(why) => {
+                    self.stage = Stage::Failed { step, deed, why };
+                    return;
+                }
+            }
+        }
+        if scene.now - since < now.dwell {
+            self.stage = Stage::Doing { step, deed, ticket: None, since };
+            return;
+        }
+        match self.steps().get(step + 1) {
+            Some(next) if next.pace == Pace::Flows => self.go(step + 1, 0, scene.now, scene, out),
+            _ => self.wait_for(step + 1),
+        }
+    }
+
+    fn wait_for(&mut self, step: usize) {
+        self.stage =
+            if step < self.steps().len() { Stage::Waiting { step } } else { Stage::Hidden };
+    }
+
+    /// Begins a deed; a ticket says what to wait for.
+    fn perform(
+        &mut self,
+        deed: Deed,
+        scene: &Scene<'_>,
+        out: &mut Outbox,
+    ) -> Result<Option<Ticket>, String> {
+        match deed {
+            Deed::Line(line) | Deed::Keep(_, line) | Deed::Try(line) => {
+                let words: Result<Vec<String>, String> =
+                    parse::split(line)?.iter().map(|word| word.expand(&self.variables)).collect();
+                Ok(Some(out.run(words?)))
+            }
+            Deed::Show(screen, subject) => {
+                let subject = self.expand(subject);
+                if let Some(screen) = screens::find(screen) {
+                    let subject = (!subject.is_empty()).then_some(subject);
+                    out.open(Place { screen: screen.name, subject });
+                }
+                Ok(None)
+            }
+            Deed::Traffic(users, per_second) => {
+                let endpoint = self.expand("tumor-live$n");
+                let rows = "data/test.csv".to_owned();
+                out.effect(Effect::Load { endpoint, rows, label: Some(0), users, per_second });
+                Ok(None)
+            }
+            Deed::StopContainer => {
+                let endpoint = self.expand("tumor-live$n");
+                let id = instance(scene.mirror, &endpoint)
+                    .ok_or("no instance of the endpoint is known yet; try again in a second")?;
+                let ticket = out.ticket();
+                let path = format!("endpoints/{endpoint}/instances/{id}/stop");
+                out.effect(Effect::Post { ticket, path });
+                Ok(Some(ticket))
+            }
+            Deed::Code => {
+                out.requests.push(Request::Act("code-last"));
+                Ok(None)
+            }
+        }
+    }
+
+    fn expand(&self, text: &str) -> String {
+        let mut expanded = text.to_owned();
+        for (name, value) in &self.variables {
+            expanded = expanded.replace(&format!("${name}"), value);
+        }
+        expanded
+    }
+
+    pub fn news(&mut self, news: News<'_>, scene: &Scene<'_>, out: &mut Outbox) {
+        let News::Answer(ticket, answer) = news else { return };
+        let Stage::Doing { step, deed, ticket: Some(mine), since } = self.stage else { return };
+        if ticket != mine {
+            return;
+        }
+        let doing = self.steps().get(step).and_then(|step| step.deeds.get(deed)).copied();
+        match (&answer.outcome, doing) {
+            (Ok(value), _) => {
+                if let Some(Deed::Keep(name, _)) = doing {
+                    let made = value.get("capture").and_then(Value::as_str).unwrap_or_default();
+                    self.variables.insert(name.to_owned(), made.to_owned());
+                }
+            }
+            (Err(_), Some(Deed::Try(_))) => {}
+            (Err(failure), _) => {
+                let why = failure.message.clone();
+                self.stage = Stage::Failed { step, deed, why };
+                return;
+            }
+        }
+        self.go(step, deed + 1, since, scene, out);
+    }
+
+    pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
+        if area.height < HEIGHT {
+            return;
+        }
+        let theme = scene.theme;
+        let room = usize::from(area.width).saturating_sub(4);
+        let row = |at: u16| Rect { y: area.y + at, height: 1, ..area };
+        let key = |action: &str| scene.keymap.hint(CONTEXT, known(action)).unwrap_or_default();
+        let (go, skip) = (key("go-on"), key("skip"));
+        let count = self.steps().len();
+        let at = |step: usize| self.steps().get(step);
+        let (mark, title, words, keys) = match &self.stage {
+            Stage::Hidden => return,
+            Stage::Offered => (
+                "▶".to_owned(),
+                "A demo, one minute".to_owned(),
+                "Data, two trainings, a registry, an endpoint under live traffic; then it is your turn"
+                    .to_owned(),
+                format!("{go} play   {skip} no, thanks"),
+            ),
+            Stage::Doing { step, .. } => (
+                format!("{}/{count}", step + 1),
+                at(*step).map_or("", |step| step.title).to_owned(),
+                at(*step).map_or("", |step| step.words).to_owned(),
+                "under way…".to_owned(),
+            ),
+            Stage::Waiting { step } => (
+                format!("{}/{count}", step + 1),
+                at(*step).map_or("", |step| step.title).to_owned(),
+                at(*step).map_or("", |step| step.words).to_owned(),
+                format!("{go} do it   {skip} skip"),
+            ),
+            Stage::Failed { step, why, .. } => (
+                format!("{}/{count}", step + 1),
+                format!("{}: failed", at(*step).map_or("", |step| step.title)),
+                why.clone(),
+                format!("{go} try again   {skip} skip"),
+            ),
+        };
+        let rule = "─".repeat(usize::from(area.width));
+        frame.render_widget(Line::styled(rule, theme.border), row(0));
+        let head = Line::from(vec![
+            Span::styled(format!("  demo {mark}  "), theme.key),
+            Span::styled(title, theme.accent),
+            Span::styled(format!("    {keys}   ^t end"), theme.key),
+        ]);
+        frame.render_widget(head, row(1));
+        let words = self.expand(&words);
+        let words = fit(&clean(&words), room).into_owned();
+        let style = if matches!(self.stage, Stage::Failed { .. }) { theme.bad } else { theme.text };
+        frame.render_widget(Line::styled(format!("  {words}"), style), row(2));
+    }
+}
+
+/// The action's name as the table has it.
+fn known(action: &str) -> &'static str {
+    KEYS.iter().find(|binding| binding.action == action).map_or("", |binding| binding.action)
+}
+
+fn quoted(folder: &str) -> String {
+    if folder.contains(char::is_whitespace) { format!("'{folder}'") } else { folder.to_owned() }
+}
+
+fn is_empty(mirror: &Mirror) -> bool {
+    [kind::TRAINING_JOB, kind::ENDPOINT, kind::MODEL_PACKAGE_GROUP]
+        .iter()
+        .all(|kind| mirror.rows(kind).is_empty())
+}
+
+/// Nothing, or the first `-2`, `-3` … that no job or endpoint of the demo has.
+fn suffix(mirror: &Mirror) -> String {
+    let taken = |suffix: &str| {
+        let job = |name: &str| mirror.row(kind::TRAINING_JOB, &format!("{name}{suffix}")).is_some();
+        let endpoint = format!("tumor-live{suffix}");
+        job("blue") || job("green") || mirror.row(kind::ENDPOINT, &endpoint).is_some()
+    };
+    if !taken("") {
+        return String::new();
+    }
+    (2..).map(|number| format!("-{number}")).find(|suffix| !taken(suffix)).unwrap_or_default()
+}
+
+/// An instance in service of the endpoint's first variant.
+fn instance(mirror: &Mirror, endpoint: &str) -> Option<String> {
+    let watched = mirror.live.watched(endpoint)?;
+    let variant = watched.variants.first()?;
+    let serving = |state: &str| state == "in service";
+    variant.instances.iter().find(|one| serving(&one.state)).map(|one| one.id.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_a_command() {
+        let variables: BTreeMap<String, String> =
+            ["n", "blue", "green", "folder"].map(|name| (name.to_owned(), "x".to_owned())).into();
+        for step in steps::CANCER {
+            for deed in step.deeds {
+                if let Deed::Line(line) | Deed::Keep(_, line) | Deed::Try(line) = deed {
+                    let words: Vec<Option<String>> = parse::split(line)
+                        .unwrap()
+                        .iter()
+                        .map(|word| Some(word.expand(&variables).unwrap()))
+                        .collect();
+                    crate::command::check_words(&words).unwrap();
+                }
+                if let Deed::Show(screen, _) = deed {
+                    assert!(screens::find(screen).is_some(), "there is no screen {screen}");
+                }
+            }
+        }
+    }
 }

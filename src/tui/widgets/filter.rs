@@ -96,6 +96,14 @@ impl Filter {
         }
     }
 
+    /// Whether something in the row is to be lit up, without saying where.
+    pub fn lights(&self, row: &str) -> bool {
+        match &self.kind {
+            Kind::Everything | Kind::NotFound(_) => false,
+            Kind::Found(_) | Kind::Fuzzy(_) => self.keeps(row),
+        }
+    }
+
     /// How well the row matches, more is better; `None` when it is not shown. All rows of a filter
     /// that is not fuzzy match equally well.
     pub fn score(&self, row: &str) -> Option<u32> {

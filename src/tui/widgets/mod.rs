@@ -4,12 +4,14 @@
 pub mod axis;
 pub mod canvas;
 pub mod chart;
+pub mod code;
 pub mod document;
 pub mod filter;
 pub mod form;
 pub mod latency;
 pub mod legend;
 pub mod log;
+pub mod pane;
 pub mod spark;
 pub mod table;
 #[cfg(test)]

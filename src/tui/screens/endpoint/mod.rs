@@ -19,25 +19,21 @@ pub use list::List;
 
 use crate::tui::keymap::Binding;
 
-/// The keys of the cockpit. `h j k l` and arrows move everywhere: across the variants left and right
-/// move the selected one's share, which is a preview until it is applied.
+/// The keys of the cockpit. `h j k l` move, from pane to pane and within; the arrows left and right
+/// move the selected variant's share, which is a preview until it is applied.
 pub static KEYS: &[Binding] = &[
     Binding::new("up", &["k", "up"], "Up: the variant, instance or request before"),
     Binding::new("down", &["j", "down"], "Down: the variant, instance or request after"),
-    Binding::new(
-        "left",
-        &["left", "h"],
-        "Less traffic for the variant, in steps of 5 % (a preview)",
-    )
-    .hint("less"),
-    Binding::new("right", &["right", "l"], "More traffic for the variant (a preview)").hint("more"),
+    Binding::new("left", &["left"], "Less traffic for the variant, in steps of 5 % (a preview)")
+        .hint("less"),
+    Binding::new("right", &["right"], "More traffic for the variant (a preview)").hint("more"),
     Binding::new("fine-left", &["shift-left", "<"], "Less traffic, in steps of 1 %"),
     Binding::new("fine-right", &["shift-right", ">"], "More traffic, in steps of 1 %"),
     Binding::new("even", &["="], "The same share for all (a preview)"),
     Binding::new("apply", &["a"], "Ask for the split that is previewed").hint("apply").changes(),
     Binding::new("undo", &["u"], "Forget the preview"),
-    Binding::new("next-pane", &["tab"], "To the next pane").hint("pane"),
-    Binding::new("previous-pane", &["shift-tab"], "To the pane before"),
+    Binding::new("next-pane", &["tab", "l"], "To the next pane").hint("pane"),
+    Binding::new("previous-pane", &["shift-tab", "h"], "To the pane before"),
     Binding::new("invoke", &["i"], "Write a payload and send it").hint("invoke").changes(),
     Binding::new("traffic", &["t"], "Send labelled rows all the time; again to end it")
         .hint("traffic")

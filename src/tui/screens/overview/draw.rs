@@ -1,6 +1,8 @@
 //! The picture: nodes in columns, arrows routed between them, traffic moving along.
 
-use super::topology::{BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant};
+use super::topology::{
+    BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant,
+};
 use crate::tui::row::Row;
 use crate::tui::status::mood;
 use crate::tui::text::{clean, fit, width};
@@ -118,7 +120,7 @@ fn about(node: &Node, scene: &Scene<'_>) -> String {
     let row = &node.row;
     match node.column {
         JOBS => {
-            let algorithm = crate::tui::columns::image_name(row.at("/AlgorithmSpecification/TrainingImage"));
+            let algorithm = crate::tui::screens::training_job::algorithm(row);
             let state = match row.status.as_str() {
                 "InProgress" => row.text("SecondaryStatus").to_owned(),
                 _ => row
@@ -189,7 +191,7 @@ fn arrows(
         // A column that is not shown is passed over: its nodes hang on what leads to them.
         let Some(left) = columns[from.column] else { continue };
         let start = left.x + node_width(from, left, scene) + 1;
-        let end = right.x.saturating_sub(1);
+        let end = right.x.saturating_sub(2);
         let (y0, y1) = (from.line, edge.line);
         let bend = right.x.saturating_sub(GUTTER / 2 + 1 + (edge.from % 2) as u16);
         grid.route(start, bend, end, y0, y1);
@@ -199,7 +201,7 @@ fn arrows(
         let (from, to) = (&topology.nodes[from], &topology.nodes[to]);
         if let (Some(left), Some(right)) = (columns[from.column], columns[to.column]) {
             let start = left.x + node_width(from, left, scene) + 1;
-            let end = right.x.saturating_sub(1);
+            let end = right.x.saturating_sub(2);
             grid.route(start, right.x.saturating_sub(GUTTER / 2 + 1), end, from.line, line);
             heads.push((end, line, to, line.checked_sub(to.line + 1)));
         }
@@ -260,7 +262,8 @@ impl Grid {
     }
 
     fn mark(&mut self, x: u16, line: usize, directions: u8) {
-        let inside = x >= self.area.x && x < self.area.right() && line < usize::from(self.area.height);
+        let inside =
+            x >= self.area.x && x < self.area.right() && line < usize::from(self.area.height);
         if inside {
             let at = line * usize::from(self.area.width) + usize::from(x - self.area.x);
             self.cells[at] |= directions;

@@ -4,7 +4,7 @@
 mod draw;
 mod topology;
 
-use crate::tui::effect::Want;
+use crate::tui::effect::{Effect, Want};
 use crate::tui::format;
 use crate::tui::keymap::Binding;
 use crate::tui::mirror::{Item, Severity};
@@ -29,6 +29,8 @@ pub static KEYS: &[Binding] = &[
     Binding::new("right", &["l", "right"], "To what it leads to"),
     Binding::new("next-pane", &["tab"], "To the next pane").hint("pane"),
     Binding::new("previous-pane", &["shift-tab"], "To the pane before"),
+    Binding::new("trust", &["t"], "Trust the folder and start its region"),
+    Binding::new("start", &["o"], "Start the region again after it has gone"),
     Binding::new("top", &["g", "home"], "To the first"),
     Binding::new("bottom", &["G", "end"], "To the last"),
 ];
@@ -111,7 +113,8 @@ impl Overview {
     fn across(&mut self, right: bool) {
         let Some(now) = self.selected() else { return self.select_first() };
         let edges = self.topology.edges.iter();
-        let by_edge = edges.clone().find(|edge| if right { edge.from == now } else { edge.to == now });
+        let by_edge =
+            edges.clone().find(|edge| if right { edge.from == now } else { edge.to == now });
         if let Some(edge) = by_edge {
             return self.select(if right { edge.to } else { edge.from });
         }
@@ -149,7 +152,9 @@ impl Overview {
 
     fn row(&self, scene: &Scene<'_>) -> Option<Arc<Row>> {
         match self.pane {
-            Pane::Region => self.selected().map(|index| Arc::clone(&self.topology.nodes[index].row)),
+            Pane::Region => {
+                self.selected().map(|index| Arc::clone(&self.topology.nodes[index].row))
+            }
             Pane::Attention => None,
             Pane::Events => {
                 let note = scene.mirror.notes.iter().rev().nth(self.event_at)?;
@@ -160,9 +165,7 @@ impl Overview {
 
     fn drill_in(&self, scene: &Scene<'_>, out: &mut Outbox) {
         let place = match self.pane {
-            Pane::Attention => {
-                self.attention.get(self.attention_at).map(|item| item.place.clone())
-            }
+            Pane::Attention => self.attention.get(self.attention_at).map(|item| item.place.clone()),
             _ => self.row(scene).and_then(|row| screens::place_of(&row)),
         };
         match place {
@@ -241,11 +244,8 @@ impl Overview {
         let inner = block.inner(area);
         frame.render_widget(block, area);
         let focused = self.pane == Pane::Events;
-        let first = if focused {
-            (self.event_at + 1).saturating_sub(usize::from(inner.height))
-        } else {
-            0
-        };
+        let first =
+            if focused { (self.event_at + 1).saturating_sub(usize::from(inner.height)) } else { 0 };
         let notes = scene.mirror.notes.iter().rev().enumerate().skip(first);
         for (line, (index, note)) in notes.take(usize::from(inner.height)).enumerate() {
             let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
@@ -300,8 +300,10 @@ fn nothing(scene: &Scene<'_>) -> String {
              t trusts the folder and starts its region; q leaves.",
             found.join("\n  ")
         ),
-        Some(Link::Failed { why }) => why.clone(),
-        Some(Link::Lost { why }) => format!("The region is gone ({why}). It is looked for."),
+        Some(Link::Failed { why }) => format!("{why}\n\no tries again; q leaves."),
+        Some(Link::Lost { why }) => {
+            format!("The region is gone ({why}). It is looked for; o starts it again.")
+        }
         Some(Link::Starting) | None => "The region is starting…".into(),
         Some(Link::Connected { .. }) => "An empty region. Ctrl-T plays the demo; `:` runs any \
              command, such as `bucket create data`; boto3 and the AWS CLI reach it from another \
@@ -358,6 +360,14 @@ impl View for Overview {
             "next-pane" => self.pane = PANES[(at + 1) % 3],
             "previous-pane" => self.pane = PANES[(at + 2) % 3],
             "drill-in" => self.drill_in(scene, out),
+            "trust" if matches!(scene.mirror.link, Some(Link::Untrusted { .. })) => {
+                out.effect(Effect::Trust);
+            }
+            "start"
+                if matches!(scene.mirror.link, Some(Link::Lost { .. } | Link::Failed { .. })) =>
+            {
+                out.effect(Effect::Start);
+            }
             _ => return false,
         }
         true
@@ -387,8 +397,12 @@ impl View for Overview {
                 self.pane = pane;
                 match pane {
                     Pane::Region => self.click(event, place),
-                    Pane::Attention => self.attention_at = line.min(self.attention.len().saturating_sub(1)),
-                    Pane::Events => self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1)),
+                    Pane::Attention => {
+                        self.attention_at = line.min(self.attention.len().saturating_sub(1))
+                    }
+                    Pane::Events => {
+                        self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1))
+                    }
                 }
                 if before == (self.pane, self.at.clone(), self.attention_at, self.event_at) {
                     self.drill_in(scene, out);

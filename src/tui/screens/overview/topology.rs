@@ -93,9 +93,12 @@ impl Topology {
         for row in newest(mirror, kind::ENDPOINT) {
             builder.endpoint(&row);
         }
-        for (column, kind) in
-            [(MODELS, kind::MODEL), (PACKAGES, kind::MODEL_PACKAGE), (JOBS, kind::TRAINING_JOB), (BUCKETS, BUCKET)]
-        {
+        for (column, kind) in [
+            (MODELS, kind::MODEL),
+            (PACKAGES, kind::MODEL_PACKAGE),
+            (JOBS, kind::TRAINING_JOB),
+            (BUCKETS, BUCKET),
+        ] {
             for row in newest(mirror, kind) {
                 match column {
                     MODELS => builder.model(&row),
@@ -224,13 +227,16 @@ impl Builder<'_> {
         let index = self.node(MODELS, row, Vec::new())?;
         let containers = containers(row);
         for container in containers {
-            let text = |member: &str| container.get(member).and_then(Value::as_str).unwrap_or_default();
+            let text =
+                |member: &str| container.get(member).and_then(Value::as_str).unwrap_or_default();
             if let Some(package) = named(text("ModelPackageName"))
                 && let Some(package) = self.mirror.row(kind::MODEL_PACKAGE, &package).cloned()
             {
                 let from = self.package(&package);
                 self.link(from, index, None);
-            } else if let Some(job) = self.artifacts.get(text("ModelDataUrl")).map(|job| Arc::clone(job)) {
+            } else if let Some(job) =
+                self.artifacts.get(text("ModelDataUrl")).map(|job| Arc::clone(job))
+            {
                 let from = self.job(&job);
                 self.link(from, index, None);
             }
@@ -325,19 +331,39 @@ mod tests {
         let data = "s3://b/models/green/output/model.tar.gz";
         vec![
             row(BUCKET, "b", json!({})),
-            row(kind::TRAINING_JOB, "green", json!({
+            row(
+                kind::TRAINING_JOB,
+                "green",
+                json!({
                 "ModelArtifacts": {"S3ModelArtifacts": data},
-                "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://b/train"}}}]})),
-            row(kind::MODEL_PACKAGE, "g/1", json!({
-                "InferenceSpecification": {"Containers": [{"ModelDataUrl": data}]}})),
-            row(kind::MODEL, "g-1", json!({"PrimaryContainer": {"ModelPackageName":
-                "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1"}})),
-            row(kind::ENDPOINT_CONFIG, "c", json!({"ProductionVariants": [
+                "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://b/train"}}}]}),
+            ),
+            row(
+                kind::MODEL_PACKAGE,
+                "g/1",
+                json!({
+                "InferenceSpecification": {"Containers": [{"ModelDataUrl": data}]}}),
+            ),
+            row(
+                kind::MODEL,
+                "g-1",
+                json!({"PrimaryContainer": {"ModelPackageName":
+                "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/1"}}),
+            ),
+            row(
+                kind::ENDPOINT_CONFIG,
+                "c",
+                json!({"ProductionVariants": [
                 {"VariantName": "blue", "ModelName": "none"},
-                {"VariantName": "green", "ModelName": "g-1"}]})),
-            row(kind::ENDPOINT, "live", json!({"EndpointConfigName": "c", "ProductionVariants": [
+                {"VariantName": "green", "ModelName": "g-1"}]}),
+            ),
+            row(
+                kind::ENDPOINT,
+                "live",
+                json!({"EndpointConfigName": "c", "ProductionVariants": [
                 {"VariantName": "blue", "CurrentWeight": 9.0},
-                {"VariantName": "green", "CurrentWeight": 1.0}]})),
+                {"VariantName": "green", "CurrentWeight": 1.0}]}),
+            ),
         ]
     }
 

@@ -339,7 +339,7 @@ impl Document {
     }
 
     fn find(&self, filter: &Filter) -> Vec<usize> {
-        let lit = |text: &str| filter.matches(text).is_some_and(|ranges| !ranges.is_empty());
+        let lit = |text: &str| filter.lights(text);
         match &self.body {
             Body::Tree(tree) => tree.find(lit),
             Body::Table(table) => (0..table.len()).filter(|row| lit(table.raw(*row))).collect(),

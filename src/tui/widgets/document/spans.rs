@@ -70,6 +70,22 @@ pub(super) fn draw(
         let found = search.filter(|_| span.role.is_content());
         let found: Vec<Range<usize>> =
             found.and_then(|filter| filter.matches(&span.text)).unwrap_or_default();
+        if found.is_empty() && span.text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            // What most rows are needs no look at graphemes.
+            let from = pan.saturating_sub(column).min(span.text.len());
+            let place = (column + from).saturating_sub(pan);
+            if place < width {
+                let end = span.text.len().min(from + width - place);
+                let x = row.x + u16::try_from(place).unwrap_or(0);
+                for (x, byte) in (x..).zip(span.text.as_bytes()[from..end].iter()) {
+                    if let Some(cell) = buf.cell_mut((x, row.y)) {
+                        cell.set_char(char::from(*byte)).set_style(style);
+                    }
+                }
+            }
+            column += span.text.len();
+            continue;
+        }
         for (at, grapheme) in span.text.grapheme_indices(true) {
             let shown = text::clean(grapheme);
             let wide = text::width(&shown);

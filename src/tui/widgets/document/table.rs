@@ -75,14 +75,14 @@ impl Table {
             (0..self.widths.len()).map(|at| at.to_string()).collect()
         };
         let role = if self.header { Role::Member } else { Role::Comment };
-        self.aligned(&names, |_| role, self.right_aligned())
+        self.aligned(&names, |_| role, &self.right_aligned())
     }
 
     pub(super) fn spans(&self, row: usize) -> Vec<Span> {
         let cells = self.cells(row + usize::from(self.header));
         let role = |cell: &str| if is_number(cell) { Role::Number } else { Role::Text };
-        let right = cells.iter().map(|cell| is_number(cell)).collect();
-        self.aligned(&cells, role, right)
+        let right: Vec<bool> = cells.iter().map(|cell| is_number(cell)).collect();
+        self.aligned(&cells, role, &right)
     }
 
     /// Columns of numbers, judged by the first row below the header.
@@ -90,12 +90,7 @@ impl Table {
         self.cells(usize::from(self.header)).iter().map(|cell| is_number(cell)).collect()
     }
 
-    fn aligned(
-        &self,
-        cells: &[String],
-        role: impl Fn(&str) -> Role,
-        right: Vec<bool>,
-    ) -> Vec<Span> {
+    fn aligned(&self, cells: &[String], role: impl Fn(&str) -> Role, right: &[bool]) -> Vec<Span> {
         let mut spans = Vec::with_capacity(cells.len() * 2);
         for (at, cell) in cells.iter().enumerate() {
             let width = self.widths.get(at).copied().unwrap_or(WIDEST.min(8));

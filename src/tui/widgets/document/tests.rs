@@ -200,7 +200,7 @@ fn value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>()
-            .prop_filter_map("finite", |n| serde_json::Number::from_f64(n))
+            .prop_filter_map("finite", serde_json::Number::from_f64)
             .prop_map(Value::Number),
         text.clone().prop_map(Value::from),
     ];

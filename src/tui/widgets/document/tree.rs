@@ -364,7 +364,7 @@ impl Tree {
                 out.push(Span::new(format!(" {}", braces.1), Role::Faint));
             }
             (_, Leaf::Text(text)) => {
-                out.push(Span::new(scalar::json(cut(text, limit)), Role::String))
+                out.push(Span::new(scalar::json(cut(text, limit)), Role::String));
             }
             (_, Leaf::Number(number)) => out.push(Span::new(&**number, Role::Number)),
             (_, Leaf::Word(word)) => out.push(Span::new(*word, Role::Keyword)),

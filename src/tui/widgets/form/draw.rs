@@ -184,7 +184,7 @@ impl Form {
         }
         match &field.body {
             Body::Text { input, blank } => {
-                self.draw_text(buf, field, input, *blank, here, room, theme)
+                self.draw_text(buf, field, input, *blank, here, room, theme);
             }
             Body::Json(input) if input.value().is_empty() && !here => {
                 put(buf, room.x, room, "JSON", theme.faint);

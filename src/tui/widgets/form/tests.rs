@@ -1,5 +1,5 @@
 use super::*;
-use crate::api::model::{SERVICES, ShapeId};
+use crate::api::model::{Kind, SERVICES, ShapeId};
 use crate::api::sample::Chooser;
 use crate::tui::theme::{THEMES, Theme};
 use proptest::prelude::*;
@@ -8,6 +8,7 @@ use proptest::test_runner::TestRunner;
 use ratatui::buffer::Buffer;
 use serde_json::json;
 use std::collections::BTreeSet;
+use tui_input::Input;
 
 fn form(operation: &str) -> Form {
     Form::new("sagemaker", operation, &json!({})).unwrap()

@@ -36,7 +36,26 @@ pub(super) fn plain(message: &str) -> Cow<'_, str> {
     if !message.as_bytes().contains(&0x1b) {
         return Cow::Borrowed(message);
     }
-    runs(message).into_iter().map(|run| &message[run.range]).collect::<String>().into()
+    let mut plain = String::with_capacity(message.len());
+    for run in runs(message) {
+        plain.push_str(&message[run.range]);
+    }
+    plain.into()
+}
+
+/// Columns of the message's plain text when it has nothing but printable ASCII, which most have and
+/// which needs no closer look.
+pub(super) fn ascii_width(message: &str) -> Option<usize> {
+    let bytes = message.as_bytes();
+    let (mut at, mut width) = (0, 0);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            0x20..0x7f => (at, width) = (at + 1, width + 1),
+            0x1b => at += sequence(&message[at..])?,
+            _ => return None,
+        }
+    }
+    Some(width)
 }
 
 /// The message in runs; together they are its [`plain`] text.
@@ -332,7 +351,9 @@ mod tests {
             let runs = runs(&message);
             prop_assert!(runs.windows(2).all(|two| two[0].range.end <= two[1].range.start));
             let joined: String = runs.iter().map(|run| &message[run.range.clone()]).collect();
-            prop_assert_eq!(joined, plain(&message));
+            prop_assert_eq!(&joined, &plain(&message));
+            let printable = joined.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+            prop_assert_eq!(ascii_width(&message), printable.then_some(joined.len()));
         }
     }
 }

@@ -8,7 +8,9 @@ use crate::tui::theme::Theme;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
+use std::iter::Peekable;
 use std::ops::Range;
+use std::slice;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// `12:04:31.250` and a space.
@@ -64,6 +66,15 @@ struct Ink<'a> {
     current: bool,
 }
 
+/// A line in sight.
+struct Seen {
+    index: usize,
+    /// Its rows that are above the pane.
+    skip: usize,
+    y: u16,
+    rows: u16,
+}
+
 /// A line on its rows.
 struct Spot {
     area: Rect,
@@ -104,11 +115,9 @@ impl LogPane {
             self.draw_state(buf, row, theme);
         }
         let columns = self.columns(page);
-        for (index, skip, y) in self.in_sight(body, page) {
+        for Seen { index, skip, y, rows } in self.in_sight(body, page) {
             let (Some(number), Some(line)) = (self.number(index), self.line(index)) else { break };
-            let rows = self.rows(index, page) - skip;
-            let height = u16::try_from(rows).unwrap_or(u16::MAX).min(body.bottom() - y);
-            let spot = Spot { area: Rect { y, height, ..body }, columns, skip };
+            let spot = Spot { area: Rect { y, height: rows, ..body }, columns, skip };
             self.draw_line(buf, &spot, number, line, theme);
         }
         if self.len() == 0 && body.height > 0 {
@@ -117,15 +126,15 @@ impl LogPane {
         }
     }
 
-    /// Which lines are in sight: their index, how many of their rows are above, and the y they start.
-    fn in_sight(&self, body: Rect, page: Page) -> Vec<(usize, usize, u16)> {
+    fn in_sight(&self, body: Rect, page: Page) -> Vec<Seen> {
         let (mut index, mut skip) = self.top(page);
         let mut y = body.y;
         let mut lines = Vec::new();
         while y < body.bottom() && index < self.len() {
-            lines.push((index, skip, y));
             let rows = self.rows(index, page) - skip;
-            y = y.saturating_add(u16::try_from(rows).unwrap_or(u16::MAX));
+            let rows = u16::try_from(rows).unwrap_or(u16::MAX).min(body.bottom() - y);
+            lines.push(Seen { index, skip, y, rows });
+            y += rows;
             (index, skip) = (index + 1, 0);
         }
         lines
@@ -138,8 +147,9 @@ impl LogPane {
             return None;
         }
         let lines = self.in_sight(body, page);
-        let (index, ..) = lines.into_iter().rev().find(|(_, _, y)| *y <= at.y)?;
-        self.number(index)
+        // Below the last line there is none.
+        let seen = lines.into_iter().find(|seen| (seen.y..seen.y + seen.rows).contains(&at.y))?;
+        self.number(seen.index)
     }
 
     fn nothing(&self) -> &'static str {
@@ -179,37 +189,26 @@ impl LogPane {
     }
 
     fn draw_message(&self, buf: &mut Buffer, spot: &Spot, line: &Line, ink: &Ink<'_>) {
-        let Spot { area, columns, skip } = *spot;
-        let runs = ansi::runs(&line.message);
-        let plain = ansi::plain(&line.message);
-        let found = self.found_in(&plain);
-        let mut found = found.iter().peekable();
-        let left = usize::from(area.x) + columns.before();
-        let (mut row, mut column, mut offset) = (0_usize, 0_usize, 0_usize);
-        for run in &runs {
+        let found = self.found_in(&ansi::plain(&line.message));
+        let mut pen = Pen {
+            spot,
+            wrap: self.wrap,
+            pan: if self.wrap { 0 } else { self.pan },
+            found: found.iter().peekable(),
+            row: 0,
+            column: 0,
+            offset: 0,
+        };
+        for run in ansi::runs(&line.message) {
             let style = run.look.style(ink.theme);
-            for grapheme in line.message[run.range.clone()].graphemes(true) {
-                let shown = text::clean(grapheme);
-                let wide = text::width(&shown);
-                if self.wrap && column + wide > columns.message && column > 0 {
-                    (row, column) = (row + 1, 0);
-                }
-                if row >= skip + usize::from(area.height)
-                    || (!self.wrap && column >= self.pan + columns.message)
-                {
-                    return;
-                }
-                while found.next_if(|range| range.end <= offset).is_some() {}
-                let lit = found.peek().is_some_and(|range| range.start <= offset);
-                let place = column.checked_sub(if self.wrap { 0 } else { self.pan });
-                if let Some(place) = place.filter(|_| row >= skip) {
-                    let style = if lit { ink.lit(style) } else { style };
-                    let y = area.y + u16::try_from(row - skip).unwrap_or(0);
-                    let room = columns.message.saturating_sub(place);
-                    put(buf, left + place, y, &shown, room, style);
-                }
-                column += wide;
-                offset += grapheme.len();
+            let text = &line.message[run.range];
+            let more = if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+                pen.ascii(buf, text, style, ink)
+            } else {
+                pen.graphemes(buf, text, style, ink)
+            };
+            if !more {
+                return;
             }
         }
     }
@@ -282,6 +281,81 @@ impl LogPane {
     }
 }
 
+/// Where a message is being written.
+struct Pen<'a> {
+    spot: &'a Spot,
+    wrap: bool,
+    pan: usize,
+    found: Peekable<slice::Iter<'a, Range<usize>>>,
+    row: usize,
+    column: usize,
+    /// Bytes of the plain text so far.
+    offset: usize,
+}
+
+/// A cell for the next piece.
+struct Place {
+    x: usize,
+    y: u16,
+    /// Columns left on the row.
+    room: usize,
+    lit: bool,
+}
+
+impl Pen<'_> {
+    /// Goes past a piece of text; `Err` when the rest is out of sight, `None` when only this piece is.
+    fn step(&mut self, wide: usize, bytes: usize) -> Result<Option<Place>, ()> {
+        let Spot { area, columns, skip } = *self.spot;
+        if self.wrap && self.column + wide > columns.message && self.column > 0 {
+            (self.row, self.column) = (self.row + 1, 0);
+        }
+        if self.row >= skip + usize::from(area.height)
+            || (!self.wrap && self.column >= self.pan + columns.message)
+        {
+            return Err(());
+        }
+        let offset = self.offset;
+        while self.found.next_if(|range| range.end <= offset).is_some() {}
+        let lit = self.found.peek().is_some_and(|range| range.start <= offset);
+        let place = self.column.checked_sub(self.pan).filter(|_| self.row >= skip);
+        self.column += wide;
+        self.offset += bytes;
+        Ok(place.map(|place| Place {
+            x: usize::from(area.x) + columns.before() + place,
+            y: area.y + u16::try_from(self.row - skip).unwrap_or(0),
+            room: columns.message.saturating_sub(place),
+            lit,
+        }))
+    }
+
+    /// Printable ASCII, a cell for each byte: what nearly all logs are, without a look at graphemes.
+    fn ascii(&mut self, buf: &mut Buffer, text: &str, style: Style, ink: &Ink<'_>) -> bool {
+        let lit = ink.lit(style);
+        for byte in text.bytes() {
+            let Ok(place) = self.step(1, 1) else { return false };
+            if let Some(place) = place
+                && let Ok(x) = u16::try_from(place.x)
+                && let Some(cell) = buf.cell_mut(Position { x, y: place.y })
+            {
+                cell.set_char(char::from(byte)).set_style(if place.lit { lit } else { style });
+            }
+        }
+        true
+    }
+
+    fn graphemes(&mut self, buf: &mut Buffer, text: &str, style: Style, ink: &Ink<'_>) -> bool {
+        for grapheme in text.graphemes(true) {
+            let shown = text::clean(grapheme);
+            let Ok(place) = self.step(text::width(&shown), grapheme.len()) else { return false };
+            if let Some(place) = place {
+                let style = if place.lit { ink.lit(style) } else { style };
+                put(buf, place.x, place.y, &shown, place.room, style);
+            }
+        }
+        true
+    }
+}
+
 impl Ink<'_> {
     fn lit(&self, style: Style) -> Style {
         let lit = style.patch(self.found);
@@ -313,7 +387,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

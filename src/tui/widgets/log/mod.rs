@@ -9,6 +9,7 @@ mod ansi;
 mod draw;
 mod ring;
 mod scan;
+mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -17,10 +18,9 @@ pub use ring::{Entry, Limits};
 use super::filter::Filter;
 use crate::tui::text;
 use draw::Page;
-use ratatui::layout::{Position, Rect};
 use ring::{Line, Ring};
 use scan::Scan;
-use std::fmt::Write as _;
+use selection::Selection;
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Beyond so many rows a step over wrapped lines counts lines, not rows.
@@ -64,12 +64,6 @@ enum Towards {
     Newer,
     /// At or before this line, else after it.
     Near(u64),
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Selection {
-    anchor: u64,
-    cursor: u64,
 }
 
 /// A place among the shown lines: which of them, and how many of its rows are above.
@@ -297,16 +291,16 @@ impl LogPane {
             return 1;
         }
         let Some(line) = self.line(index) else { return 1 };
-        wrapped(&ansi::plain(&line.message), self.columns(page).message)
+        let columns = self.columns(page).message;
+        match ansi::ascii_width(&line.message) {
+            Some(width) => width.div_ceil(columns).max(1),
+            None => wrapped(&ansi::plain(&line.message), columns),
+        }
     }
 }
 
 /// Rows of a text in lines of this many columns.
 fn wrapped(plain: &str, columns: usize) -> usize {
-    let columns = columns.max(1);
-    if plain.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        return plain.len().div_ceil(columns).max(1);
-    }
     let (mut rows, mut column) = (1, 0);
     for grapheme in plain.graphemes(true) {
         let wide = text::width(&text::clean(grapheme));
@@ -438,6 +432,17 @@ impl LogPane {
         }
     }
 
+    /// Makes the first line of this time, or of the next there is, the current match, and says
+    /// whether there is one.
+    pub fn go_to_time(&mut self, at: i64) -> bool {
+        let found = (self.ring.first()..self.ring.end())
+            .find(|number| self.ring.get(*number).is_some_and(|line| line.at >= at));
+        if let Some(number) = found {
+            self.go_to(number);
+        }
+        found.is_some()
+    }
+
     fn bottom(&self) -> usize {
         self.moved(self.top(self.page), self.page.body() as i64 - 1).0
     }
@@ -464,100 +469,5 @@ impl LogPane {
         if top >= self.last_top(self.page) {
             self.view = View::Follow;
         }
-    }
-}
-
-/// Selecting and copying.
-impl LogPane {
-    /// Starts a selection at the current match or the last line in sight, or ends it.
-    pub fn toggle_selection(&mut self) {
-        if self.selection.take().is_some() {
-            return;
-        }
-        let (top, bottom) =
-            (self.top(self.page).0, self.bottom().min(self.len().saturating_sub(1)));
-        let in_sight = |number: &u64| (top..=bottom).contains(&self.place_of(*number));
-        let start = self.hit.filter(in_sight).or_else(|| self.number(bottom));
-        self.selection = start.map(|line| Selection { anchor: line, cursor: line });
-        if let Some(line) = start {
-            self.hold(line);
-        }
-    }
-
-    /// Ends the selection; says whether there was one.
-    pub fn clear_selection(&mut self) -> bool {
-        self.selection.take().is_some()
-    }
-
-    pub fn is_selecting(&self) -> bool {
-        self.selection.is_some()
-    }
-
-    /// Starts a selection at the line drawn at this position of the area; a click elsewhere ends it.
-    pub fn click(&mut self, area: Rect, at: Position) {
-        self.selection =
-            self.line_at(area, at).map(|line| Selection { anchor: line, cursor: line });
-        if let Some(selection) = self.selection {
-            self.hold(selection.anchor);
-        }
-    }
-
-    /// Extends the selection to the line drawn there.
-    pub fn drag(&mut self, area: Rect, at: Position) {
-        if let (Some(line), Some(selection)) = (self.line_at(area, at), &mut self.selection) {
-            selection.cursor = line;
-        }
-    }
-
-    /// The selected lines as text, with times and names when these are shown.
-    pub fn selected_text(&self) -> Option<String> {
-        let (first, last) = self.selected()?;
-        Some(self.text_of(self.place_of(first), self.place_of(last + 1)))
-    }
-
-    /// All shown lines as text.
-    pub fn export_text(&self) -> String {
-        self.text_of(0, self.len())
-    }
-
-    fn selected(&self) -> Option<(u64, u64)> {
-        let Selection { anchor, cursor } = self.selection?;
-        Some((anchor.min(cursor), anchor.max(cursor)))
-    }
-
-    /// While lines are being selected they must not run away.
-    fn hold(&mut self, line: u64) {
-        if self.is_following() {
-            let top = self.top(self.page);
-            self.pause(top);
-        }
-        self.show(line);
-    }
-
-    fn extend(&mut self, lines: i64) {
-        let Some(selection) = self.selection else { return };
-        let from = self.place_of(selection.cursor);
-        let step = usize::try_from(lines.unsigned_abs()).unwrap_or(usize::MAX);
-        let to = if lines < 0 { from.saturating_sub(step) } else { from.saturating_add(step) };
-        if let Some(cursor) = self.number(to.min(self.len().saturating_sub(1))) {
-            self.selection = Some(Selection { cursor, ..selection });
-            self.show(cursor);
-        }
-    }
-
-    fn text_of(&self, from: usize, to: usize) -> String {
-        let mut out = String::new();
-        for line in (from..to).filter_map(|index| self.line(index)) {
-            if self.times {
-                let at = jiff::Timestamp::from_millisecond(line.at).unwrap_or_default();
-                let _ = write!(out, "{at:.3} ");
-            }
-            if self.names {
-                let _ = write!(out, "{} ", line.stream.name);
-            }
-            out.push_str(&text::clean(&ansi::plain(&line.message)));
-            out.push('\n');
-        }
-        out
     }
 }

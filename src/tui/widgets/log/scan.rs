@@ -7,8 +7,8 @@ use crate::tui::widgets::filter::Filter;
 use std::collections::VecDeque;
 
 /// Lines and bytes looked at in one step, about a millisecond's work.
-const LINES: usize = 10_000;
-const BYTES: usize = 1 << 20;
+const LINES: usize = 4_000;
+const BYTES: usize = 1 << 19;
 
 #[derive(Debug)]
 pub(super) struct Scan {

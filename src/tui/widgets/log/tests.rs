@@ -3,6 +3,7 @@ use crate::tui::theme::{THEMES, Theme};
 use crate::tui::widgets::filter::Filter;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
 
 /// 2026-11-28 07:45:00 UTC.
 const START: i64 = 1_795_851_900_000;

@@ -24,7 +24,7 @@ fn row(name: &str, size: Option<u32>) -> Row {
 }
 
 fn scene<'a>(mirror: &'a Mirror, keymap: &'a Keymap) -> Scene<'a> {
-    Scene { mirror, theme: &THEMES[0], keymap, now: 0, read_only: false }
+    Scene { mirror, theme: &THEMES[0], keymap, now: 0, read_only: false, mouse: true }
 }
 
 fn with<T>(work: impl FnOnce(&Scene<'_>) -> T) -> T {

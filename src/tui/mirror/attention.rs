@@ -1,0 +1,502 @@
+//! What needs somebody: failures with their reasons, packages that wait for an approval, endpoints
+//! that cost money and serve nobody, what was dropped, a region that has gone.
+//!
+//! It is kept row by row, as the mirror is: a change costs a few look-ups in ordered maps, and reading
+//! it costs what is read, however many rows there are.
+
+use super::Mirror;
+use crate::domain::instance::Catalog;
+use crate::domain::kind;
+use crate::domain::money::Money;
+use crate::domain::time::Timestamp;
+use crate::tui::format;
+use crate::tui::msg::Link;
+use crate::tui::row::{Key, Row, key};
+use crate::tui::view::Place;
+use serde_json::Value;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// A failed job is of the past after so many milliseconds.
+const JOB_MATTERS: i64 = 24 * 3_600_000;
+/// An endpoint that has had no request for so many milliseconds is idle.
+const IDLE: i64 = 30 * 60_000;
+/// Idle endpoints whose price is looked up at a time.
+const LOOKED_AT: usize = 500;
+
+/// How much something matters; the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Something is broken.
+    Bad,
+    /// Something is wasted, lost, or not as it was meant.
+    Warn,
+    /// Somebody is waited for.
+    Ask,
+}
+
+/// One thing that needs attention.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub severity: Severity,
+    /// `training job red`.
+    pub what: String,
+    pub why: String,
+    /// Where one sees to it.
+    pub place: Place,
+    /// Since when, in epoch milliseconds; 0 when nobody knows.
+    pub at: i64,
+}
+
+/// `(severity, newest first, kind, name)`.
+type Rank = (Severity, Reverse<i64>, &'static str, Key);
+
+#[derive(Debug, Default)]
+pub struct Attention {
+    /// What matters until it is mended.
+    standing: BTreeMap<Rank, Item>,
+    /// Failed jobs, which nobody can mend: they fade.
+    jobs: BTreeMap<Rank, Item>,
+    ranks: HashMap<(&'static str, Key), Rank>,
+    /// Endpoints in service, by the time from which on nothing is known to have asked them.
+    quiet: BTreeSet<(i64, Key)>,
+    since: HashMap<Key, i64>,
+    /// Requests so far, by endpoint, as the traffic stream tells them.
+    asked: HashMap<Key, u64>,
+    /// When the traffic stream began, in epoch milliseconds: before it nothing is known.
+    heard: Option<i64>,
+}
+
+impl Attention {
+    pub(super) fn forget(&mut self) {
+        self.standing.clear();
+        self.jobs.clear();
+        self.ranks.clear();
+        self.quiet.clear();
+        self.since.clear();
+    }
+
+    pub(super) fn row(&mut self, row: &Row) {
+        let Some(kind) = known(&row.kind) else { return };
+        let key = key(&row.name);
+        self.drop_item(kind, &key);
+        if let Some((severity, why)) = judged(kind, row) {
+            let at = millis(row.modified);
+            let what = format!("{} {}", super::noun(kind), row.name);
+            let screen = screen(kind);
+            let place = Place::of(screen, &*row.name);
+            let rank = (severity, Reverse(at), kind, key.clone());
+            let item = Item { severity, what, why, place, at };
+            let fades = kind == kind::TRAINING_JOB;
+            let items = if fades { &mut self.jobs } else { &mut self.standing };
+            items.insert(rank.clone(), item);
+            self.ranks.insert((kind, key.clone()), rank);
+        }
+        if kind == kind::ENDPOINT {
+            self.endpoint(row, key);
+        }
+    }
+
+    pub(super) fn gone(&mut self, of: &str, name: &str) {
+        let Some(kind) = known(of) else { return };
+        let key = key(name);
+        self.drop_item(kind, &key);
+        if kind == kind::ENDPOINT {
+            self.no_longer_quiet(&key);
+            self.asked.remove(&key);
+        }
+    }
+
+    fn drop_item(&mut self, kind: &'static str, key: &Key) {
+        if let Some(rank) = self.ranks.remove(&(kind, Key::clone(key))) {
+            self.standing.remove(&rank);
+            self.jobs.remove(&rank);
+        }
+    }
+
+    fn endpoint(&mut self, row: &Row, key: Key) {
+        if row.status != "InService" {
+            self.no_longer_quiet(&key);
+        } else if !self.since.contains_key(&key) {
+            // Asked before this stream began: when, nobody told.
+            let asked = self.asked.get(&key).is_some_and(|asked| *asked > 0);
+            let since = if asked { self.heard.unwrap_or(0) } else { millis(row.modified) };
+            self.quiet_since(key, since);
+        }
+    }
+
+    fn quiet_since(&mut self, key: Key, at: i64) {
+        self.no_longer_quiet(&key);
+        self.quiet.insert((at, Key::clone(&key)));
+        self.since.insert(key, at);
+    }
+
+    fn no_longer_quiet(&mut self, key: &Key) {
+        if let Some(at) = self.since.remove(key) {
+            self.quiet.remove(&(at, Key::clone(key)));
+        }
+    }
+
+    /// A line of `/_sagebrush/live`.
+    pub(super) fn traffic(&mut self, line: &Value) {
+        let Some(at) = line.get("at").and_then(Value::as_f64).map(millis) else { return };
+        self.heard.get_or_insert(at);
+        let endpoints = line.get("endpoints").and_then(Value::as_array);
+        for endpoint in endpoints.into_iter().flatten() {
+            let Some(name) = endpoint.get("endpoint").and_then(Value::as_str) else { continue };
+            let variants = endpoint.get("variants").and_then(Value::as_array);
+            let count = |variant: &Value| variant.get("invocations").and_then(Value::as_u64);
+            let asked: u64 = variants.into_iter().flatten().filter_map(count).sum();
+            let key = key(name);
+            let before = self.asked.insert(Key::clone(&key), asked);
+            if self.since.contains_key(&key) && before != Some(asked) && asked > 0 {
+                self.quiet_since(key, at);
+            }
+        }
+    }
+
+    /// Endpoints that nobody has asked for long, the longest first.
+    fn idle(&self, now: i64) -> impl Iterator<Item = (i64, &Key, bool)> {
+        // Before the stream has told of traffic, silence says nothing.
+        let until = if self.heard.is_some() { now - IDLE } else { i64::MIN };
+        self.quiet
+            .iter()
+            .take_while(move |(since, _)| *since <= until)
+            .map(|(since, key)| (*since, key, self.asked.get(key).is_some_and(|asked| *asked > 0)))
+    }
+}
+
+impl Mirror {
+    /// What needs attention now, the gravest first and of equals the newest, at most so many.
+    pub fn attention(&self, now: i64, most: usize) -> Vec<Item> {
+        let mut items: Vec<Item> = self.of_link().into_iter().collect();
+        items.extend(self.attention.standing.values().take(most).cloned());
+        let fresh = |item: &&Item| now - item.at < JOB_MATTERS;
+        let bad = |severity| (severity, Reverse(i64::MAX), "", Key::from(""));
+        for severity in [Severity::Bad, Severity::Warn] {
+            // Of one severity the newest come first, so the first stale one ends it.
+            let of_it = self.attention.jobs.range(bad(severity)..).map(|(_, item)| item);
+            let of_it = of_it.take_while(|item| item.severity == severity);
+            items.extend(of_it.take_while(fresh).take(most).cloned());
+        }
+        items.extend(
+            self.attention
+                .idle(now)
+                .take(LOOKED_AT)
+                .filter_map(|idle| self.of_idle(idle, now))
+                .take(most),
+        );
+        items.extend(self.of_dropped());
+        items.sort_by_key(|item| (item.severity, Reverse(item.at)));
+        items.truncate(most);
+        items
+    }
+
+    fn of_link(&self) -> Option<Item> {
+        let (what, why) = match self.link.as_ref()? {
+            Link::Lost { why } => ("the region has gone", why),
+            Link::Failed { why } => ("no region", why),
+            _ => return None,
+        };
+        let (severity, place) = (Severity::Bad, Place::new("settings"));
+        Some(Item { severity, what: what.into(), why: why.clone(), place, at: i64::MAX })
+    }
+
+    /// Serverless endpoints, and instances without a known price, are not known to cost anything.
+    fn of_idle(&self, (since, key, ever): (i64, &Key, bool), now: i64) -> Option<Item> {
+        let row = self.row(kind::ENDPOINT, key)?;
+        let hourly = hourly(self, row).filter(|hourly| *hourly > Money::ZERO)?;
+        let span = Timestamp::from_millis(now).since(Timestamp::from_millis(since));
+        let span = format::duration(span);
+        let cost = format!("costs {}/h", format::money(Some(hourly)));
+        let why = match ever {
+            true => format!("no request for {span} or longer, {cost}"),
+            false => format!("no request since it was put in service {span} ago, {cost}"),
+        };
+        let what = format!("endpoint {}", row.name);
+        let place = Place::of("endpoint", &*row.name);
+        Some(Item { severity: Severity::Warn, what, why, place, at: since })
+    }
+
+    /// What the workbench could not keep, and what the region turned away.
+    fn of_dropped(&self) -> Vec<Item> {
+        let here = self.dropped.iter().filter(|(_, count)| **count > 0).map(|(what, count)| {
+            (format!("{what} dropped"), format!("{} here", format::count(*count)))
+        });
+        let bounds = self.engine.get("bounds").and_then(Value::as_array);
+        let there = bounds.into_iter().flatten().filter_map(|bound| {
+            let dropped =
+                bound.get("dropped").and_then(Value::as_u64).filter(|count| *count > 0)?;
+            let text = |member: &str| bound.get(member).and_then(Value::as_str);
+            let how = text("dropped_what").unwrap_or("dropped");
+            Some((text("what")?.to_owned(), format!("{} {how}", format::count(dropped))))
+        });
+        let item = |(what, why)| Item {
+            severity: Severity::Warn,
+            what,
+            why,
+            place: Place::new("settings"),
+            at: 0,
+        };
+        here.chain(there).map(item).collect()
+    }
+}
+
+/// What the endpoint's instances cost an hour, as far as prices are known.
+pub fn hourly(mirror: &Mirror, endpoint: &Row) -> Option<Money> {
+    let config = mirror.row(kind::ENDPOINT_CONFIG, endpoint.text("EndpointConfigName"))?;
+    let variants = config.list("ProductionVariants").iter();
+    let price = |variant: &Value| {
+        let name = variant.get("InstanceType").and_then(Value::as_str)?;
+        let price = Catalog::builtin().get(name)?.hosting.as_ref()?;
+        let count = variant.get("InitialInstanceCount").and_then(Value::as_u64).unwrap_or(1);
+        let count = i128::from(running(endpoint, variant).unwrap_or(count));
+        Some(Money::from_nanos(price.per_hour.as_nanos().saturating_mul(count)))
+    };
+    let prices: Vec<Money> = variants.filter_map(price).collect();
+    (!prices.is_empty()).then(|| prices.into_iter().sum())
+}
+
+/// How many instances the endpoint itself says that the variant has.
+fn running(endpoint: &Row, variant: &Value) -> Option<u64> {
+    let name = variant.get("VariantName")?;
+    let own = endpoint.list("ProductionVariants").iter();
+    own.filter(|own| own.get("VariantName") == Some(name))
+        .find_map(|own| own.get("CurrentInstanceCount")?.as_u64())
+}
+
+/// What is wrong with a row, if anything.
+fn judged(kind: &str, row: &Row) -> Option<(Severity, String)> {
+    let reason = row.text("FailureReason");
+    let told = |or: &str| if reason.is_empty() { or.to_owned() } else { reason.to_owned() };
+    match (kind, row.status.as_str()) {
+        (kind::MODEL_PACKAGE, "Failed") => Some((Severity::Bad, told("it could not be made"))),
+        (kind::MODEL_PACKAGE, _) => (row.text("ModelApprovalStatus") == "PendingManualApproval")
+            .then(|| (Severity::Ask, "waits for approval".to_owned())),
+        (_, "Failed") => Some((Severity::Bad, told("it failed without a word"))),
+        (kind::ENDPOINT, "UpdateRollbackFailed") => {
+            Some((Severity::Bad, told("its update could not be rolled back")))
+        }
+        (kind::ENDPOINT, "OutOfService") => {
+            Some((Severity::Bad, told("it takes no requests and cannot be updated")))
+        }
+        (kind::ENDPOINT, "RollingBack") => Some((Severity::Warn, told("its update is undone"))),
+        (kind::ENDPOINT, "InService") if !reason.is_empty() => {
+            Some((Severity::Warn, format!("its last update did not succeed: {reason}")))
+        }
+        (kind::TRAINING_JOB, "Stopped") if row.text("SecondaryStatus").starts_with("Max") => {
+            Some((Severity::Warn, "stopped at its longest allowed time".to_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// The kinds that are looked at.
+fn known(of: &str) -> Option<&'static str> {
+    [kind::ENDPOINT, kind::TRAINING_JOB, kind::MODEL_PACKAGE].into_iter().find(|kind| *kind == of)
+}
+
+fn screen(kind: &str) -> &'static str {
+    match kind {
+        kind::ENDPOINT => "endpoint",
+        kind::TRAINING_JOB => "job",
+        _ => "package",
+    }
+}
+
+fn millis(seconds: f64) -> i64 {
+    Timestamp::from_secs_f64(seconds).map_or(0, Timestamp::as_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::msg::{Line, Msg};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// Seconds; the rows below are from around then.
+    const THEN: f64 = 1_795_854_407.0;
+    const NOW: i64 = 1_795_854_407_000;
+
+    fn row(kind: &str, name: &str, status: &str, body: Value) -> Row {
+        let (kind, name, status) = (kind.to_owned(), name.to_owned(), status.to_owned());
+        Row { kind, name, status, body, created: THEN, modified: THEN, ..Row::default() }
+    }
+
+    fn changed(row: Row) -> Msg {
+        Msg::Region(vec![Line::Changed { revision: 1, at: THEN, created: true, row }])
+    }
+
+    fn mirror(rows: Vec<Row>) -> Mirror {
+        let mut mirror = Mirror::default();
+        rows.into_iter().for_each(|row| mirror.take(&changed(row)));
+        mirror
+    }
+
+    fn seen(mirror: &Mirror, now: i64) -> Vec<String> {
+        let line = |item: Item| format!("{:?} {}: {}", item.severity, item.what, item.why);
+        mirror.attention(now, 50).into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn what_is_broken_comes_before_what_waits() {
+        let failed = json!({"FailureReason": "AlgorithmError: label column has 3 classes"});
+        let mut mirror = mirror(vec![
+            row(
+                "model-package",
+                "tumors/2",
+                "Completed",
+                json!({"ModelApprovalStatus": "PendingManualApproval"}),
+            ),
+            row(
+                "model-package",
+                "tumors/1",
+                "Completed",
+                json!({"ModelApprovalStatus": "Approved"}),
+            ),
+            row("training-job", "red", "Failed", failed),
+            row(
+                "training-job",
+                "slow",
+                "Stopped",
+                json!({"SecondaryStatus": "MaxRuntimeExceeded"}),
+            ),
+            row("training-job", "mine", "Stopped", json!({"SecondaryStatus": "Stopped"})),
+            row("endpoint", "live", "InService", json!({})),
+        ]);
+        assert_eq!(
+            seen(&mirror, NOW),
+            [
+                "Bad training job red: AlgorithmError: label column has 3 classes",
+                "Warn training job slow: stopped at its longest allowed time",
+                "Ask package tumors/2: waits for approval",
+            ]
+        );
+        let place = mirror.attention(NOW, 1)[0].place.clone();
+        assert_eq!(place, Place::of("job", "red"));
+        assert_eq!(seen(&mirror, NOW + JOB_MATTERS), ["Ask package tumors/2: waits for approval"]);
+        mirror.take(&changed(row("model-package", "Tumors/2", "Completed", json!({}))));
+        mirror.take(&Msg::Region(vec![Line::Deleted {
+            revision: 2,
+            at: THEN,
+            kind: "training-job".into(),
+            name: "RED".into(),
+        }]));
+        assert_eq!(seen(&mirror, NOW).len(), 1);
+    }
+
+    fn served(name: &str) -> Vec<Row> {
+        let variant = json!({"VariantName": "a", "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 2});
+        vec![
+            row("endpoint-config", "c", "", json!({"ProductionVariants": [variant]})),
+            row("endpoint", name, "InService", json!({"EndpointConfigName": "c"})),
+        ]
+    }
+
+    fn traffic(seconds: f64, name: &str, invocations: u64) -> Msg {
+        let variants = json!([{"variant": "a", "invocations": invocations}]);
+        Msg::Traffic(
+            json!({"at": THEN + seconds, "endpoints": [{"endpoint": name, "variants": variants}]}),
+        )
+    }
+
+    #[test]
+    fn an_endpoint_that_nobody_asks_costs_money() {
+        let mut mirror = mirror(served("nightly"));
+        assert!(seen(&mirror, NOW + IDLE).is_empty(), "silence says nothing before the stream");
+        mirror.take(&traffic(10.0, "other", 1));
+        assert!(seen(&mirror, NOW + IDLE - 1).is_empty());
+        assert_eq!(
+            seen(&mirror, NOW + IDLE),
+            [
+                "Warn endpoint nightly: no request since it was put in service 30 m 00 s ago, costs $0.230/h"
+            ]
+        );
+        mirror.take(&traffic(20.0, "Nightly", 5));
+        assert!(seen(&mirror, NOW + IDLE).is_empty());
+        mirror.take(&traffic(30.0, "Nightly", 5));
+        let later = seen(&mirror, NOW + 20_000 + IDLE);
+        assert_eq!(
+            later,
+            ["Warn endpoint nightly: no request for 30 m 00 s or longer, costs $0.230/h"]
+        );
+        mirror.take(&changed(row("endpoint", "nightly", "Deleting", json!({}))));
+        assert!(seen(&mirror, NOW + 9 * IDLE).is_empty());
+    }
+
+    #[test]
+    fn a_lost_region_and_dropped_things_are_told() {
+        let mut mirror = Mirror::default();
+        mirror.take(&Msg::Link(Link::Lost { why: "it was stopped".into() }));
+        mirror.take(&Msg::Dropped { what: "log batches".into(), count: 3 });
+        let bound = json!({"what": "connections", "dropped": 2, "dropped_what": "turned away"});
+        mirror.take(&Msg::Engine(json!({"bounds": [bound]})));
+        assert_eq!(
+            seen(&mirror, NOW),
+            [
+                "Bad the region has gone: it was stopped",
+                "Warn log batches dropped: 3 here",
+                "Warn connections: 2 turned away",
+            ]
+        );
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Put(u8, u8, u8),
+        Remove(u8, u8),
+        Traffic(u8, u64),
+        Resync,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            6 => (0..3_u8, 0..8_u8, 0..5_u8).prop_map(|(k, n, s)| Step::Put(k, n, s)),
+            2 => (0..3_u8, 0..8_u8).prop_map(|(k, n)| Step::Remove(k, n)),
+            2 => (0..8_u8, 0..4_u64).prop_map(|(n, i)| Step::Traffic(n, i)),
+            1 => Just(Step::Resync),
+        ];
+        prop::collection::vec(step, 0..60)
+    }
+
+    proptest! {
+        /// Kept change by change, or read from the rows there are at the end: the same.
+        #[test]
+        fn mending_is_the_same_as_looking_anew(steps in steps()) {
+            let kind = |kind: u8| ["endpoint", "training-job", "model-package"][kind as usize];
+            let status = |status: u8| ["InService", "Failed", "Stopped", "InProgress", "OutOfService"][status as usize];
+            let mut mirror = Mirror::default();
+            for step in steps {
+                match step {
+                    Step::Put(k, n, s) => {
+                        let body = json!({"ModelApprovalStatus": if s % 2 == 0 { "PendingManualApproval" } else { "" }});
+                        mirror.take(&changed(row(kind(k), &format!("N{n}"), status(s), body)));
+                    }
+                    Step::Remove(k, n) => mirror.take(&Msg::Region(vec![Line::Deleted {
+                        revision: 1, at: THEN, kind: kind(k).into(), name: format!("n{n}"),
+                    }])),
+                    Step::Traffic(n, i) => mirror.take(&traffic(1.0, &format!("n{n}"), i)),
+                    Step::Resync => {
+                        let rows: Vec<Row> = mirror.kinds.values().flat_map(|rows| rows.iter())
+                            .map(|(_, row)| (**row).clone()).collect();
+                        let mut lines = vec![Line::Snapshot { revision: 9, rows: 0 }];
+                        lines.extend(rows.into_iter().map(Line::Row));
+                        lines.push(Line::Ready(9));
+                        mirror.take(&Msg::Region(lines));
+                    }
+                }
+            }
+            let mut anew = Attention::default();
+            for (_, row) in mirror.kinds.values().flat_map(|rows| rows.iter()) {
+                anew.row(row);
+            }
+            prop_assert_eq!(&mirror.attention.standing, &anew.standing);
+            prop_assert_eq!(&mirror.attention.jobs, &anew.jobs);
+            prop_assert_eq!(mirror.attention.quiet.len(), anew.quiet.len());
+            prop_assert_eq!(mirror.attention.quiet.len(), mirror.attention.since.len());
+            mirror.attention(NOW + 10 * IDLE, 5);
+        }
+    }
+}
