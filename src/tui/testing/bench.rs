@@ -85,7 +85,7 @@ impl Bench {
     pub fn text(&self) -> String {
         let window = self.state.window;
         let mut terminal = Terminal::new(TestBackend::new(window.width, window.height)).unwrap();
-        terminal.draw(|frame| crate::tui::frame::draw(&self.state, frame)).unwrap();
+        terminal.draw(|frame| super::frame::draw(&self.state, frame)).unwrap();
         let buffer = terminal.backend().buffer();
         let mut text = String::new();
         for y in 0..window.height {
@@ -267,7 +267,7 @@ pub fn any_key() -> impl Strategy<Value = KeyEvent> {
         KeyCode::Backspace,
         KeyCode::Delete,
     ]);
-    let code = prop_oneof![3 => prop::char::range('!', '~').prop_map(KeyCode::Char), 3 => named,
+    let code = prop_oneof![3 => proptest::char::range('!', '~').prop_map(KeyCode::Char), 3 => named,
         1 => any::<char>().prop_map(KeyCode::Char)];
     let modifiers = prop::sample::select(vec![
         KeyModifiers::NONE,
