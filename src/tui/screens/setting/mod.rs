@@ -56,18 +56,23 @@ impl Settings {
     fn move_cursor(&mut self, by: isize) {
         let last = self.entries.len().saturating_sub(1);
         let forward = by > 0;
-        let mut to = self.cursor.saturating_add_signed(by).min(last);
-        while self.entries.get(to).is_some_and(|entry| !entry.rests()) {
-            let next = if forward { to + 1 } else { to.wrapping_sub(1) };
-            if next > last {
-                // Only headings there: scroll, so that they are seen.
-                self.offset = if forward { self.most() } else { 0 };
-                return;
+        let wanted = self.cursor.saturating_add_signed(by).min(last);
+        let rests = |at: &usize| self.entries.get(*at).is_some_and(Entry::rests);
+        let found = if forward {
+            let nearer = (self.cursor + 1..wanted).rev().find(rests);
+            (wanted..=last).find(rests).or(nearer)
+        } else {
+            let nearer = (wanted + 1..self.cursor).find(rests);
+            (0..=wanted).rev().find(rests).or(nearer)
+        };
+        match found {
+            Some(to) => {
+                self.cursor = to;
+                self.keep_in_sight();
             }
-            to = next;
+            // Only headings there: scroll, so that they are seen.
+            None => self.offset = if forward { self.most() } else { 0 },
         }
-        self.cursor = to;
-        self.keep_in_sight();
     }
 
     fn most(&self) -> usize {
