@@ -138,7 +138,7 @@ fn facts(state: &State) -> Vec<(u8, String, Style)> {
         Some(Link::Lost { .. }) => facts.push((0, "no region: reconnecting".into(), theme.bad)),
         Some(Link::Failed { .. }) => facts.push((0, "no region".into(), theme.bad)),
         Some(Link::Untrusted { .. }) => {
-            facts.push((0, "not trusted: nothing runs".into(), theme.warn))
+            facts.push((0, "not trusted: nothing runs".into(), theme.warn));
         }
         Some(Link::Starting) | None => facts.push((0, "SIMULATED starting…".into(), theme.busy)),
     }

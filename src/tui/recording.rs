@@ -177,6 +177,7 @@ impl Player {
 mod tests {
     use super::*;
     use crate::tui::msg::Msg;
+    use crate::tui::view::View;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     fn key(at: i64, char: char) -> Stamped {
@@ -198,7 +199,7 @@ mod tests {
     fn it_plays_forward_and_back() {
         let text = text(&[key(1100, '?'), key(1300, '?')]);
         let mut player = Player::new(Recording::read(text.as_bytes()).unwrap()).unwrap();
-        let top = |player: &Player| player.state.top().map(|view| view.name());
+        let top = |player: &Player| player.state.top().map(View::name);
         let first = top(&player);
         player.go(200).unwrap();
         assert_eq!(top(&player), Some("help"));

@@ -148,7 +148,7 @@ impl State {
             tour: Tour::offered(options.demo),
             leaving: false,
         };
-        state.open(options.place);
+        state.open(&options.place);
         Ok(state)
     }
 
@@ -182,12 +182,12 @@ impl State {
     }
 
     /// Goes to a place; where one is already there, nothing happens but that dialogs close.
-    pub fn open(&mut self, place: Place) {
+    pub fn open(&mut self, place: &Place) {
         self.layers.clear();
-        if self.screen().and_then(View::place).as_ref() == Some(&place) {
+        if self.screen().and_then(View::place).as_ref() == Some(place) {
             return;
         }
-        let Some(mut view) = screens::open(&place) else {
+        let Some(mut view) = screens::open(place) else {
             self.say(Tone::Bad, format!("There is no screen `{}`", place.screen));
             return;
         };

@@ -186,9 +186,9 @@ fn with_top(
     let Some(mut view) = taken else { return Vec::new() };
     act(&mut *view, &state.scene(), &mut out);
     if layered {
-        state.layers.push(view)
+        state.layers.push(view);
     } else {
-        state.screens.push(view)
+        state.screens.push(view);
     }
     carry_out(state, out)
 }
@@ -256,7 +256,7 @@ fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> V
         return Vec::new();
     }
     if context == GO {
-        state.open(Place::new(binding.action));
+        state.open(&Place::new(binding.action));
         return Vec::new();
     }
     if context == super::tour::CONTEXT {
@@ -430,7 +430,7 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
     let mut effects = out.effects;
     for request in out.requests {
         match request {
-            Request::Open(place) => state.open(place),
+            Request::Open(place) => state.open(&place),
             Request::Push(view) => state.layers.push(view),
             Request::Close => {
                 if state.layers.pop().is_none() {

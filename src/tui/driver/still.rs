@@ -48,7 +48,7 @@ impl Still {
         let msg = Msg::Resize(self.size.0, self.size.1);
         update(state, Stamped { at, msg });
         if let Some(place) = &self.place {
-            state.open(place.clone());
+            state.open(place);
         }
         settle(state);
     }

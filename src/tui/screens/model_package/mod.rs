@@ -54,7 +54,7 @@ static COLUMNS: &[Column] = &[
         let mood = mood(status);
         Cell::text(format!("{} {status}", mood.mark()), mood.style(scene.theme))
     }),
-    Column::new("METRICS", 18, |row, scene| metrics(row, scene)).grow(2),
+    Column::new("METRICS", 18, metrics).grow(2),
     Column::new("ALGORITHM", 14, |row, scene| {
         Cell::text(facts::algorithm(row).to_owned(), scene.theme.text)
     })

@@ -398,10 +398,10 @@ impl View for Overview {
                 match pane {
                     Pane::Region => self.click(event, place),
                     Pane::Attention => {
-                        self.attention_at = line.min(self.attention.len().saturating_sub(1))
+                        self.attention_at = line.min(self.attention.len().saturating_sub(1));
                     }
                     Pane::Events => {
-                        self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1))
+                        self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1));
                     }
                 }
                 if before == (self.pane, self.at.clone(), self.attention_at, self.event_at) {

@@ -374,9 +374,9 @@ impl View for Settings {
             _ => return false,
         };
         if self.inside {
-            self.move_cursor(by)
+            self.move_cursor(by);
         } else {
-            self.move_section(by)
+            self.move_section(by);
         }
         true
     }
