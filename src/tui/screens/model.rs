@@ -22,8 +22,10 @@ pub(super) static BINDINGS: &[Binding] =
 
 static COLUMNS: &[Column] = &[
     columns::NAME,
-    Column::new("IMAGE OR PACKAGE", 16, |row, scene| Cell::text(image(row).to_owned(), scene.theme.text))
-        .grow(1),
+    Column::new("IMAGE OR PACKAGE", 16, |row, scene| {
+        Cell::text(image(row).to_owned(), scene.theme.text)
+    })
+    .grow(1),
     Column::new("DATA", 16, |row, scene| Cell::text(data(row).to_owned(), scene.theme.dim))
         .grow(2)
         .rank(2),

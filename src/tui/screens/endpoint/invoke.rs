@@ -265,8 +265,7 @@ impl Invoke {
             frame.render_widget(Line::styled(words, scene.theme.faint), rows.editor);
         }
         frame.render_widget(self.outcome(rows.status.width, scene), rows.status);
-        let answered = self.history.get(self.at).is_some_and(|one| one.outcome.is_some());
-        if answered {
+        if self.history.get(self.at).is_some_and(|exchange| exchange.outcome.is_some()) {
             self.answer.draw(frame.buffer_mut(), rows.answer, scene.theme);
         }
     }

@@ -117,7 +117,8 @@ fn chunks(text: &str, columns: usize) -> Vec<String> {
         let Some(last) = pieces.last_mut() else { break };
         if !last.is_empty() && width(last) + wide > columns {
             let cut = last.rfind([' ', '/', ',', ':', '-']).map_or(0, |at| at + 1);
-            let rest = if width(&last[..cut]) * 2 > columns { last.split_off(cut) } else { String::new() };
+            let rest =
+                if width(&last[..cut]) * 2 > columns { last.split_off(cut) } else { String::new() };
             last.truncate(last.trim_end().len());
             pieces.push(rest);
         }
