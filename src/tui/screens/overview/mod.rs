@@ -255,7 +255,7 @@ impl Overview {
             let room = usize::from(inner.width).saturating_sub(clock.len() + 5);
             let shown = fit(&clean(&note.text), room).into_owned();
             let line = Line::from(vec![
-                Span::styled(format!(" {clock} "), scene.theme.faint),
+                Span::styled(format!(" {clock} "), scene.theme.dim),
                 Span::styled(format!("{} ", mood.mark()), mood.style(scene.theme)),
                 Span::styled(shown, scene.theme.text),
             ]);
