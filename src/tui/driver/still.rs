@@ -58,6 +58,10 @@ impl Still {
             update(state, Stamped { at, msg: Msg::Key(chord.event()) });
             settle(state);
         }
+        // What is said of keys pressed for the picture's sake would cover the hints.
+        if !self.keys.is_empty() {
+            state.notice = None;
+        }
     }
 
     /// Looks at the workspace's region for a moment; starts none.

@@ -212,7 +212,7 @@ impl Weights<'_> {
                 self.board.variants.get(self.board.selected).map_or("", |one| one.name.as_str());
             let text =
                 format!("  ← → move the share of {}, a preview until a asks for it", clean(name));
-            return Line::styled(fit(&text, columns).into_owned(), theme.faint);
+            return Line::styled(fit(&text, columns).into_owned(), theme.dim);
         };
         if self.applying {
             return Line::styled("  ◐ asking for the new split…", theme.busy);

@@ -39,7 +39,7 @@ pub(super) static BINDINGS: &[Binding] = &[
 const DETAIL: u16 = 11;
 
 static COLUMNS: &[Column] = &[
-    Column::new("VERSION", 8, |row, scene| {
+    Column::new("VERSION", 9, |row, scene| {
         let text = match row.number("ModelPackageVersion") {
             Some(version) => format!("{version}"),
             None => row.name.clone(),

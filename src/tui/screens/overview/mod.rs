@@ -12,7 +12,7 @@ use crate::tui::msg::Link;
 use crate::tui::row::Row;
 use crate::tui::screens;
 use crate::tui::status::{Mood, mood};
-use crate::tui::text::{clean, fit, pad};
+use crate::tui::text::{clean, fit, width};
 use crate::tui::view::{Outbox, Place, Scene, View};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Frame;
@@ -185,7 +185,8 @@ impl Overview {
 
     fn draw_region(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let block = self.pane(Pane::Region, " Region ".into(), scene);
-        let summary = Line::styled(format!(" {} ", summary(scene)), scene.theme.dim);
+        let summary = summary(scene, usize::from(area.width).saturating_sub(14));
+        let summary = Line::styled(format!(" {summary} "), scene.theme.dim);
         let inner = block.inner(area);
         frame.render_widget(block.title_bottom(summary.right_aligned()), area);
         if self.topology.nodes.is_empty() {
@@ -251,10 +252,12 @@ impl Overview {
             let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
             let mood = mood(&note.status);
             let clock = crate::tui::cost::clock((note.at * 1000.0) as i64);
+            let room = usize::from(inner.width).saturating_sub(clock.len() + 5);
+            let shown = fit(&clean(&note.text), room).into_owned();
             let line = Line::from(vec![
-                Span::styled(format!(" {clock} "), scene.theme.faint),
+                Span::styled(format!(" {clock} "), scene.theme.dim),
                 Span::styled(format!("{} ", mood.mark()), mood.style(scene.theme)),
-                Span::styled(pad(&clean(&note.text), usize::from(inner.width)), scene.theme.text),
+                Span::styled(shown, scene.theme.text),
             ]);
             frame.render_widget(line, area);
             if focused && index == self.event_at {
@@ -276,8 +279,8 @@ const fn gravity(severity: Severity) -> Mood {
     }
 }
 
-/// What all of it does and costs, in a line.
-fn summary(scene: &Scene<'_>) -> String {
+/// What all of it does and costs, in a line; what does not fit is left out.
+fn summary(scene: &Scene<'_>, room: usize) -> String {
     let rates = scene.mirror.live.traffic.total(scene.now as f64 / 1000.0);
     let mut parts = vec![format!("{} requests", format::rate(rates.requests))];
     if rates.errors() > 0.0 {
@@ -288,6 +291,9 @@ fn summary(scene: &Scene<'_>) -> String {
         if cost.unknown > 0 {
             parts.push(format!("{} without a known price", cost.unknown));
         }
+    }
+    while parts.len() > 1 && width(&parts.join(" · ")) > room {
+        parts.pop();
     }
     parts.join(" · ")
 }

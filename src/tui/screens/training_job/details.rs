@@ -108,20 +108,23 @@ impl Details {
     }
 }
 
-/// The text in pieces of at most so many columns; at least one.
+/// The text in pieces of at most so many columns; at least one. A piece ends after a space or what
+/// parts a path, if there is one in its second half.
 fn chunks(text: &str, columns: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
-    let mut used = 0;
     for char in text.chars() {
         let wide = width(char.encode_utf8(&mut [0; 4]));
-        if used + wide > columns && used > 0 {
-            pieces.push(String::new());
-            used = 0;
+        let Some(last) = pieces.last_mut() else { break };
+        if !last.is_empty() && width(last) + wide > columns {
+            let cut = last.rfind([' ', '/', ',', ':', '-']).map_or(0, |at| at + 1);
+            let rest =
+                if width(&last[..cut]) * 2 > columns { last.split_off(cut) } else { String::new() };
+            last.truncate(last.trim_end().len());
+            pieces.push(rest);
         }
         if let Some(last) = pieces.last_mut() {
             last.push(char);
         }
-        used += wide;
     }
     pieces
 }

@@ -66,7 +66,7 @@ impl Job {
             row: None,
             gone: false,
             curves: Curves::default(),
-            reader: Reader::default(),
+            reader: Reader::of_one(),
             details: Details::default(),
             focus: Pane::Curves,
             zoomed: false,

@@ -25,7 +25,7 @@ static COLUMNS: &[Column] = &[
     .grow(1)
     .rank(2),
     Column::new("STATUS", 15, status),
-    Column::new("RESULT", 22, |row, scene| {
+    Column::new("RESULT", 26, |row, scene| {
         let failed = row.status == "Failed";
         let style = if failed { scene.theme.bad } else { scene.theme.text };
         Cell::text(facts::result(row), style)
