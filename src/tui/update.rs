@@ -76,7 +76,7 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
         Msg::Mouse(event) => mouse(state, event),
-        Msg::Paste(text) => with_top(state, |view, scene, out| view.pasted(&text, scene, out)),
+        Msg::Paste(text) => paste(state, &text),
         Msg::Resize(columns, rows) => {
             state.window = Rect::new(0, 0, columns, rows);
             Vec::new()
@@ -135,7 +135,7 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
         Err(failure) => {
             let lines = failure.message.lines().count();
             if ran.is_some() && lines > 1 {
-                state.layers.push(Box::new(Outcome::failed(title, &failure.message)));
+                state.put_over(Box::new(Outcome::failed(title, &failure.message)));
             }
             state.say(Tone::Bad, format!("{title}: {}", failure.message));
             return;
@@ -156,7 +156,7 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
     if ran.is_some()
         && let Some(outcome) = Outcome::of(title, value)
     {
-        state.layers.push(Box::new(outcome));
+        state.put_over(Box::new(outcome));
     }
 }
 
@@ -235,6 +235,18 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    if state.layers.is_empty()
+        && let Some(table) = state.screens.last_mut().and_then(|view| view.table())
+        && table.typing()
+    {
+        table.pasted(text);
+        state.keep_filter();
+        return Vec::new();
+    }
+    with_top(state, |view, scene, out| view.pasted(text, scene, out))
+}
+
 /// The contexts whose keys count now, the most particular first.
 pub fn contexts(state: &State) -> Vec<&'static str> {
     let mut contexts = Vec::new();
@@ -283,11 +295,11 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
     match action {
         "help" => {
             let contexts = contexts(state);
-            state.layers.push(Box::new(Help::of(&contexts)));
+            state.put_over(Box::new(Help::of(&contexts)));
         }
         "palette" => {
             let palette = Palette::new(state);
-            state.layers.push(Box::new(palette));
+            state.put_over(Box::new(palette));
         }
         "back" if state.layers.pop().is_some() || state.back() => {}
         "back" => state.say(Tone::Info, "This is where you began; q leaves"),
@@ -315,7 +327,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
         }
         "new" => {
             let screen = state.screen().map_or("", View::name);
-            state.layers.push(New::begin(screen, &state.mirror));
+            state.put_over(New::begin(screen, &state.mirror));
         }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],
@@ -323,7 +335,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
         "code-last" => match state.actions.back() {
             Some(action) => {
                 let code = Code::of_action(action);
-                state.layers.push(Box::new(code));
+                state.put_over(Box::new(code));
             }
             None => state.say(Tone::Info, "Nothing has been done yet whose code could be shown"),
         },
@@ -340,8 +352,8 @@ fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
         subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
     };
     match action {
-        "describe" => state.layers.push(Box::new(Document::of_row(first))),
-        "code" => state.layers.push(Box::new(Code::of_rows(&subjects))),
+        "describe" => state.put_over(Box::new(Document::of_row(first))),
+        "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
         "copy-name" => return copied(state, listed(|row| &row.name)),
         "copy-arn" => return copied(state, listed(|row| &row.arn)),
         "copy-json" => {
@@ -369,7 +381,7 @@ fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
                 let mut out = Outbox::from(state.tickets);
                 out.run(words);
                 state.tickets = out.last_ticket();
-                state.layers.push(Box::new(Confirm::new(question, names, out.effects)));
+                state.put_over(Box::new(Confirm::new(question, names, out.effects)));
             }
             Err(why) => state.say(Tone::Info, why),
         },
@@ -390,7 +402,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
         state.leaving = true;
         return vec![Effect::Quit { stop: false }];
     }
-    state.layers.push(Box::new(Leave::new(&state.mirror)));
+    state.put_over(Box::new(Leave::new(&state.mirror)));
     Vec::new()
 }
 
@@ -424,7 +436,7 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
     for request in out.requests {
         match request {
             Request::Open(place) => state.open(place),
-            Request::Push(view) => state.layers.push(view),
+            Request::Push(view) => state.put_over(view),
             Request::Close => {
                 if state.layers.pop().is_none() {
                     state.back();
@@ -433,11 +445,11 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Notice(tone, text) => state.say(tone, text),
             Request::Act(action) => effects.extend(common(state, action)),
             Request::Confirm { question, names, then } => {
-                state.layers.push(Box::new(Confirm::new(question, names, then)));
+                state.put_over(Box::new(Confirm::new(question, names, then)));
             }
             Request::Command(line) => {
                 let palette = Palette::new(state).with(&line, &state.scene());
-                state.layers.push(Box::new(palette));
+                state.put_over(Box::new(palette));
             }
             Request::Theme(theme) => state.theme = theme,
             Request::Ran { line, ticket, capture } => {
@@ -482,3 +494,6 @@ pub fn settle(state: &mut State) -> Vec<Effect> {
     state.effects_of(&effects);
     effects
 }
+
+#[cfg(test)]
+mod tests;
