@@ -34,6 +34,12 @@ impl Server {
         Self { child, folder: folder.to_owned(), address: attached.address, client }
     }
 
+    /// The region's process.
+    #[allow(dead_code, reason = "the workbench's benchmark asks for it")]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in MiB.
     pub fn resident(&self) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))

@@ -4,16 +4,19 @@ use super::grammar::CallArgs;
 use super::outcome::{CommandError, Outcome};
 use super::session::Session;
 use crate::api::model::{self, Kind, Service, ShapeId};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 pub async fn run(session: &mut Session, args: &CallArgs) -> Result<Outcome, CommandError> {
-    service(&args.service)?;
+    let known = service(&args.service)?;
     let operation = operation_name(&args.service, &args.operation);
     if args.members.iter().any(|member| member == "--help" || member == "-h") {
         return help(&args.service, &operation);
     }
     let input = input(session, &args.service, &operation, &args.members)?;
-    let answer = session.call(&args.service, &operation, input).await?;
+    let mut answer = session.call(&args.service, &operation, input).await?;
+    readable(known, &operation, &mut answer);
     let shown = match &answer {
         Value::Object(members) if members.is_empty() => "done".to_owned(),
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
@@ -37,6 +40,26 @@ fn captured(answer: &Value) -> Option<String> {
 /// The one text, when there is just one.
 fn only<'a>(mut texts: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     texts.next().filter(|_| texts.next().is_none())
+}
+
+/// Bytes that are text are shown as the text.
+fn readable(service: &Service, operation: &str, answer: &mut Value) {
+    let output = service.operation(operation).and_then(|operation| operation.output);
+    let Some(Kind::Structure(output)) = output.map(|output| &service.get(output).kind) else {
+        return;
+    };
+    let blobs = output
+        .members
+        .iter()
+        .filter(|member| matches!(service.get(member.shape).kind, Kind::Blob { .. }));
+    for member in blobs {
+        if let Some(value) = answer.get_mut(member.name)
+            && let Some(bytes) = value.as_str().and_then(|text| STANDARD.decode(text).ok())
+            && let Ok(text) = String::from_utf8(bytes)
+        {
+            *value = Value::String(text);
+        }
+    }
 }
 
 fn service(name: &str) -> Result<&'static Service, CommandError> {
@@ -138,7 +161,9 @@ fn member<'a>(
 /// to judge.
 fn value(text: &str, kind: Option<&Kind>) -> Value {
     match kind {
-        Some(Kind::String(_) | Kind::Blob { .. }) => Value::String(text.to_owned()),
+        Some(Kind::String(_)) => Value::String(text.to_owned()),
+        // A document holds bytes as base64.
+        Some(Kind::Blob { .. }) => Value::String(STANDARD.encode(text)),
         Some(Kind::List { .. }) if !text.trim_start().starts_with('[') => {
             Value::Array(text.split(',').map(|part| Value::String(part.to_owned())).collect())
         }

@@ -177,8 +177,15 @@ fn page(args: &ListArgs, family: &Family, token: Option<String>, wanted: usize) 
     if let Some(name) = &args.name {
         input.insert("NameContains".into(), name.as_str().into());
     }
-    if let (Kind::Package, Some(group)) = (args.kind, &args.group) {
-        input.insert("ModelPackageGroupName".into(), group.as_str().into());
+    match (args.kind, &args.group) {
+        (Kind::Package, Some(group)) => {
+            input.insert("ModelPackageGroupName".into(), group.as_str().into());
+        }
+        // Left out, it means those without a version.
+        (Kind::Package, None) => {
+            input.insert("ModelPackageType".into(), "Both".into());
+        }
+        _ => {}
     }
     input.into()
 }

@@ -58,8 +58,17 @@ async fn request(
             ));
         }
     };
-    let image = image::uri(&args.algorithm, session.client.region())
-        .unwrap_or_else(|| args.algorithm.clone());
+    let image = match image::uri(&args.algorithm, session.client.region()) {
+        Some(image) => image,
+        None if args.algorithm.contains(['/', ':', '.']) => args.algorithm.clone(),
+        None => {
+            return Err(CommandError::Usage(format!(
+                "`{}` is neither a built-in algorithm ({}) nor an image's URI",
+                args.algorithm,
+                image::BUILT_IN.join(", ")
+            )));
+        }
+    };
     let mut algorithm = json!({"TrainingImage": image, "TrainingInputMode": "File"});
     if !args.metrics.is_empty() {
         let metrics = args.metrics.iter().map(|metric| {

@@ -13,6 +13,23 @@ struct Bucket {
     through: u64,
 }
 
+impl Bucket {
+    fn ends_by(&self, value: f64) -> bool {
+        self.high as f64 + 1.0 <= value
+    }
+}
+
+/// The first bucket from the `from`-th on of which `before` does not hold, in steps that double.
+fn onwards(buckets: &[Bucket], from: usize, before: impl Fn(&Bucket) -> bool) -> usize {
+    let (mut low, mut step) = (from.min(buckets.len()), 1);
+    while buckets.get(low + step - 1).is_some_and(&before) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step - 1).min(buckets.len());
+    low + buckets[low..high].partition_point(before)
+}
+
 /// Counts of values (latencies in microseconds, mostly) in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
@@ -67,14 +84,46 @@ impl Distribution {
     /// The value that a share `quantile` (0 to 1) of the recorded ones does not exceed: the upper end
     /// of its bucket, as HdrHistogram has it. `None` when nothing was recorded.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
-        let rank = (quantile.clamp(0.0, 1.0) * self.len() as f64).ceil().max(1.0) as u64;
+        let rank = self.rank(quantile);
         let index = self.buckets.partition_point(|bucket| bucket.through < rank);
         self.buckets.get(index.min(self.buckets.len().saturating_sub(1))).map(|bucket| bucket.high)
     }
 
     /// How many values lie below `value`; within a bucket they count as evenly spread.
     pub fn below(&self, value: f64) -> f64 {
-        let index = self.buckets.partition_point(|bucket| bucket.high as f64 + 1.0 <= value);
+        let index = self.buckets.partition_point(|bucket| bucket.ends_by(value));
+        self.below_in(index, value)
+    }
+
+    /// The same for many values in ascending order, each sought from where the one before was found.
+    pub fn below_each(&self, ascending: &[f64]) -> Vec<f64> {
+        let mut index = 0;
+        let find = |value: &f64| {
+            index = onwards(&self.buckets, index, |bucket| bucket.ends_by(*value));
+            self.below_in(index, *value)
+        };
+        ascending.iter().map(find).collect()
+    }
+
+    /// The quantiles (0 to 1, ascending), likewise; empty when nothing was recorded.
+    pub fn quantile_each(&self, ascending: &[f64]) -> Vec<u64> {
+        let last = self.buckets.len().saturating_sub(1);
+        let mut index = 0;
+        let find = |quantile: &f64| {
+            let rank = self.rank(*quantile);
+            index = onwards(&self.buckets, index, |bucket| bucket.through < rank);
+            self.buckets.get(index.min(last)).map(|bucket| bucket.high)
+        };
+        ascending.iter().filter_map(find).collect()
+    }
+
+    /// How many of the values have to be counted to reach a quantile.
+    fn rank(&self, quantile: f64) -> u64 {
+        (quantile.clamp(0.0, 1.0) * self.len() as f64).ceil().max(1.0) as u64
+    }
+
+    /// How many lie below `value`, of which the bucket is the nth.
+    fn below_in(&self, index: usize, value: f64) -> f64 {
         let before = self.counted_before(index);
         let Some(bucket) = self.buckets.get(index) else { return before };
         let width = (bucket.high - bucket.low) as f64 + 1.0;
@@ -135,6 +184,20 @@ mod tests {
             let found = condensed.quantile(quantile).unwrap();
             prop_assert!(near.iter().any(|q| histogram.value_at_quantile(*q) == found));
             prop_assert_eq!(condensed.quantile(1.0), Some(histogram.max()));
+        }
+
+        #[test]
+        fn asking_for_many_answers_as_asking_for_each(
+            values in prop::collection::vec(prop_oneof![0..50_u64, 0..9_000_000_u64], 0..300),
+            mut edges in prop::collection::vec(prop_oneof![0.0..60.0_f64, 0.0..9e6_f64], 0..60),
+        ) {
+            let condensed = Distribution::from(&histogram(&values));
+            edges.sort_by(f64::total_cmp);
+            let each: Vec<f64> = edges.iter().map(|edge| condensed.below(*edge)).collect();
+            prop_assert_eq!(condensed.below_each(&edges), each);
+            let parts: Vec<f64> = edges.iter().map(|edge| edge / 9e6).collect();
+            let each: Vec<u64> = parts.iter().filter_map(|part| condensed.quantile(*part)).collect();
+            prop_assert_eq!(condensed.quantile_each(&parts), each);
         }
 
         #[test]

@@ -236,6 +236,12 @@ impl Bench {
     pub async fn crash(self) -> Self {
         let Self { region, folder, engine } = self;
         region.tasks.abort().await;
+        // What an aborted task has spawned ends a moment later. A container that ended before would be
+        // noted as if the region had lived to see it.
+        let patience = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        while Arc::strong_count(&region) > 1 && std::time::Instant::now() < patience {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
         engine.end_all();
         drop((region, engine));
         let engine = Arc::new(FakeEngine::default());

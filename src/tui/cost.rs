@@ -4,7 +4,7 @@ use crate::domain::time::Timestamp;
 use serde_json::Value;
 
 /// The totals of `/_sagebrush/cost`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cost {
     /// Dollars an hour of what runs now and has a known price.
     pub hourly: f64,
@@ -12,6 +12,8 @@ pub struct Cost {
     pub total: f64,
     /// Resources whose price has no public source; they are left out.
     pub unknown: u64,
+    /// When the newest of the list prices was looked up, such as `2026-11-20`.
+    pub date: Option<String>,
 }
 
 impl Cost {
@@ -22,14 +24,23 @@ impl Cost {
             total: dollars("/Total/known")?,
             hourly: dollars("/RunningPerHour/known").unwrap_or(0.0),
             unknown: unpriced.unwrap_or(0),
+            date: newest(document),
         })
     }
 
-    /// `$0.61/h $2.14 so far`, with a `+` where prices are unknown.
-    pub fn line(self) -> String {
+    /// `$0.61/h $2.14+? list 2026-11-20`: now, so far, more where a price is unknown, and of which day
+    /// the list prices are.
+    pub fn line(&self) -> String {
         let more = if self.unknown > 0 { "+?" } else { "" };
-        format!("${:.2}/h ${:.2}{more}", self.hourly, self.total)
+        let date = self.date.as_ref().map(|date| format!(" list {date}")).unwrap_or_default();
+        format!("${:.2}/h ${:.2}{more}{date}", self.hourly, self.total)
     }
+}
+
+fn newest(document: &Value) -> Option<String> {
+    let prices = document.get("Prices")?.as_array()?.iter();
+    let date = prices.filter_map(|price| price.get("Date")?.as_str()).max()?;
+    Some(date.to_owned())
 }
 
 /// What stands in for instances.
@@ -43,4 +54,26 @@ pub fn engine_line(engine: &Value) -> Option<String> {
 pub fn clock(now: i64) -> String {
     let text = Timestamp::from_millis(now).to_rfc3339();
     text.get(11..19).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_header_says_what_it_costs_by_which_list() {
+        let bill = json!({
+            "Total": {"known": "2.14", "unpriced": 1}, "RunningPerHour": {"known": "0.61", "unpriced": 0},
+            "Prices": [{"Source": "a", "Date": "2026-10-02"}, {"Source": "b", "Date": "2026-11-20"}],
+        });
+        assert_eq!(Cost::of(&bill).unwrap().line(), "$0.61/h $2.14+? list 2026-11-20");
+        assert_eq!(Cost::of(&json!({})), None);
+    }
+
+    #[test]
+    fn cores_are_cores() {
+        let engine = json!({"engine": {"name": "process"}, "machine": {"cores": 2.0}});
+        assert_eq!(engine_line(&engine).unwrap(), "process · 2 cores");
+    }
 }

@@ -119,7 +119,7 @@ pub fn percent(share: f64) -> String {
         part if part <= 0.0 => "0 %".to_owned(),
         part if part < 0.095 => "<0.1 %".to_owned(),
         // What is not all never reads as all.
-        part if part < 100.0 && part >= 99.995 => ">99.99 %".to_owned(),
+        part if (99.995..100.0).contains(&part) => ">99.99 %".to_owned(),
         part if (99.9..100.0).contains(&part) => format!("{part:.2} %"),
         part if (part - part.round()).abs() < 0.005 && part < 999.5 => format!("{part:.0} %"),
         part if part < 999.5 => format!("{part:.1} %"),

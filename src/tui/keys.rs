@@ -25,6 +25,7 @@ static GLOBAL_KEYS: &[Binding] = &[
     Binding::new("edit", &["e"], "Its description in $EDITOR"),
     Binding::new("copy-name", &["y"], "Copy its name"),
     Binding::new("copy-arn", &["Y"], "Copy its ARN"),
+    Binding::new("copy-row", &["alt-y"], "Copy its row, or all that are marked"),
     Binding::new("copy-json", &["ctrl-y"], "Copy its description as JSON"),
     Binding::new("new", &["N"], "Create one: a form from the API's shape").changes(),
     Binding::new("delete", &["D", "delete"], "Delete it, or all that are marked; asks first")

@@ -1,14 +1,15 @@
 //! A recorded session: who recorded it in which window, then every message with its time.
 //!
-//! One JSON document a line. The same messages make the same screens, so a recording is also what
-//! pictures and tests are made from.
+//! One JSON document a line, packed by gzip or plain. The same messages make the same screens, so a
+//! recording is also what pictures and tests are made from.
 
 use super::msg::Stamped;
 use super::state::{Options, State};
 use super::theme::Theme;
 use super::update::{settle, update};
+use flate2::bufread::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
-use std::io::BufRead;
+use std::io::{BufRead, BufReader};
 
 /// What a recording begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,14 +65,27 @@ pub enum RecordingError {
     State(String),
 }
 
+/// What a packed recording begins with.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+
 pub struct Recording {
     pub head: Head,
     pub messages: Vec<Stamped>,
 }
 
 impl Recording {
-    /// Reads all of it. A last line that was cut off by a kill is left out.
-    pub fn read(source: impl BufRead) -> Result<Self, RecordingError> {
+    /// Reads all of it, unpacked if it is packed. A last line that was cut off by a kill is left out.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no recording of this version.
+    pub fn read(mut source: impl BufRead) -> Result<Self, RecordingError> {
+        if source.fill_buf()?.starts_with(&GZIP) {
+            return Self::plain(BufReader::new(MultiGzDecoder::new(source)));
+        }
+        Self::plain(source)
+    }
+
+    fn plain(source: impl BufRead) -> Result<Self, RecordingError> {
         let mut lines = source.lines();
         let first = lines.next().transpose()?.unwrap_or_default();
         let head = serde_json::from_str(&first)
@@ -146,7 +160,7 @@ impl Player {
         while let Some(stamped) =
             self.recording.messages.get(self.at).filter(|next| next.at <= until)
         {
-            if stamped.at - settled >= FRAME_MILLIS {
+            if stamped.at.saturating_sub(settled) >= FRAME_MILLIS {
                 settle(&mut self.state);
                 settled = stamped.at;
             }
@@ -194,6 +208,19 @@ mod tests {
         player.go(150).unwrap();
         assert_eq!(top(&player), Some("help"));
         assert_eq!(player.length(), 300);
+    }
+
+    #[test]
+    fn a_packed_recording_is_the_same() {
+        use std::io::Write;
+        let text = text(&[key(1100, '?'), key(1300, 'x')]);
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(text.as_bytes()).unwrap();
+        let packed = packer.finish().unwrap();
+        let (plain, read) = (Recording::read(text.as_bytes()), Recording::read(packed.as_slice()));
+        let (plain, read) = (plain.unwrap(), read.unwrap());
+        assert_eq!((plain.head, plain.messages), (read.head, read.messages));
+        assert!(Recording::read(&packed[..packed.len() / 2]).is_err());
     }
 
     #[test]

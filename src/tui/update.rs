@@ -355,6 +355,13 @@ fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
         "describe" => state.put_over(Box::new(Document::of_row(first))),
         "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
         "copy-name" => return copied(state, listed(|row| &row.name)),
+        "copy-row" => {
+            let mut out = None;
+            with_top(state, |view, scene, _| {
+                out = view.table().map(|table| table.subjects_text(scene));
+            });
+            return out.map(|text| copied(state, text)).unwrap_or_default();
+        }
         "copy-arn" => return copied(state, listed(|row| &row.arn)),
         "copy-json" => {
             let bodies: Vec<_> = subjects.iter().map(|row| &row.body).collect();

@@ -222,13 +222,26 @@ fn served() -> Region {
 }
 
 #[test]
-fn an_update_that_fails_is_no_success() {
+fn commands_on_a_served_model() {
     let region = served();
     let output = region.command(&["deploy", "e", "v=broken"]);
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     let talk = String::from_utf8(output.stderr).unwrap();
     assert!(talk.contains("serves on") && talk.contains("archive"), "{talk}");
     assert!(region.command(&["invoke", "e", "--body", "1,2,3,4"]).status.success());
+    let call = "-o json call sagemaker-runtime invoke-endpoint --endpoint-name e --body 1,2,3,4 \
+                --content-type text/csv";
+    let call = region.command(&call.split_whitespace().collect::<Vec<_>>());
+    let answer: Value = serde_json::from_slice(&call.stdout).unwrap();
+    assert_eq!(answer["Body"].as_str().unwrap().split(',').count(), 3, "{answer}");
+    assert!(region.command(&["register", "iris", "--from", "good"]).status.success());
+    let packages = region.command(&["-o", "json", "list", "package"]);
+    let packages: Value = serde_json::from_slice(&packages.stdout).unwrap();
+    assert_eq!(packages[0]["ModelPackageVersion"], 1);
+    assert_eq!(
+        region.command(&["train", "x", "xgbost", "--to", "s3://iris/m"]).status.code(),
+        Some(2)
+    );
     assert!(region.command(&["deploy", "e", "v=good"]).status.success(), "the way is free again");
 }
 

@@ -425,7 +425,6 @@ impl Deploy {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::tui::effect::Effect;
     use crate::tui::testing;
     use crate::tui::view::Place;

@@ -94,7 +94,7 @@ impl Bench {
             while x < window.width {
                 let symbol = buffer[(x, y)].symbol();
                 line.push_str(symbol);
-                x += super::text::width(symbol).max(1) as u16;
+                x += crate::tui::text::width(symbol).max(1) as u16;
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -104,8 +104,8 @@ impl Bench {
 }
 
 pub fn key_event(key: &str) -> KeyEvent {
-    let chord: super::chord::Chord = key.parse().unwrap();
-    KeyEvent::new(chord.code, chord.modifiers)
+    let chord: crate::tui::chord::Chord = key.parse().unwrap();
+    KeyEvent::new(chord.code(), chord.modifiers())
 }
 
 /// A job as the region describes one that was made at [`THEN`] less 32 seconds.
@@ -267,7 +267,7 @@ pub fn any_key() -> impl Strategy<Value = KeyEvent> {
         KeyCode::Backspace,
         KeyCode::Delete,
     ]);
-    let code = prop_oneof![3 => ('!'..='~').prop_map(KeyCode::Char), 3 => named,
+    let code = prop_oneof![3 => proptest::char::range('!', '~').prop_map(KeyCode::Char), 3 => named,
         1 => any::<char>().prop_map(KeyCode::Char)];
     let modifiers = prop::sample::select(vec![
         KeyModifiers::NONE,

@@ -174,7 +174,7 @@ fn one_two_five(value: f64, up: bool) -> f64 {
     if up {
         steps.find(|step| *step >= value * 0.999_999).unwrap_or(value)
     } else {
-        steps.filter(|step| *step <= value * 1.000_001).last().unwrap_or(value)
+        steps.rfind(|step| *step <= value * 1.000_001).unwrap_or(value)
     }
 }
 

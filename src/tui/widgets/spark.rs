@@ -150,7 +150,7 @@ mod tests {
 
     fn share(observed: f64, asked: Option<f64>) -> String {
         row(10, |area, buffer, theme| {
-            ShareBar { observed, asked, series: 0 }.draw(area, buffer, theme)
+            ShareBar { observed, asked, series: 0 }.draw(area, buffer, theme);
         })
     }
 

@@ -10,8 +10,9 @@ const FAN: usize = 8;
 /// A bounded curve: x ascends; a y that is no number is a gap.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    xs: Vec<f64>,
-    ys: Vec<f64>,
+    /// x and y side by side: whoever looks one up mostly wants the other, and a miss of the cache is
+    /// what a look costs.
+    points: Vec<(f64, f64)>,
     /// Level n holds the extents of 8^(n+1) points each.
     levels: Vec<Vec<(f64, f64)>>,
     capacity: usize,
@@ -22,16 +23,16 @@ impl Trace {
     /// Of at most `capacity` points; when full, the older half goes.
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(2);
-        Self { xs: Vec::new(), ys: Vec::new(), levels: Vec::new(), capacity, dropped: 0 }
+        Self { points: Vec::new(), levels: Vec::new(), capacity, dropped: 0 }
     }
 
     /// Adds a point after all others. One that lies before the last, or nowhere, is dropped.
     pub fn push(&mut self, x: f64, y: f64) {
-        if !x.is_finite() || self.xs.last().is_some_and(|last| x < *last) {
+        if !x.is_finite() || self.points.last().is_some_and(|(last, _)| x < *last) {
             self.dropped += 1;
             return;
         }
-        if self.xs.len() == self.capacity {
+        if self.points.len() == self.capacity {
             self.drop_older_half();
         }
         self.append(x, if y.is_finite() { y } else { f64::NAN });
@@ -43,41 +44,40 @@ impl Trace {
     }
 
     pub fn len(&self) -> usize {
-        self.xs.len()
+        self.points.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.xs.is_empty()
+        self.points.is_empty()
     }
 
     /// The nth point.
     pub fn point(&self, index: usize) -> Option<(f64, f64)> {
-        Some((*self.xs.get(index)?, *self.ys.get(index)?))
+        self.points.get(index).copied()
     }
 
     /// The last point that is no gap.
     pub fn last(&self) -> Option<(f64, f64)> {
-        let index = self.ys.iter().rposition(|y| !y.is_nan())?;
-        self.point(index)
+        self.points.iter().rfind(|(_, y)| !y.is_nan()).copied()
     }
 
     /// The x of the first and the last point.
     pub fn span(&self) -> Option<(f64, f64)> {
-        Some((*self.xs.first()?, *self.xs.last()?))
+        Some((self.points.first()?.0, self.points.last()?.0))
     }
 
     /// The points with `from <= x < to`.
     pub fn between(&self, from: f64, to: f64) -> Range<usize> {
-        let start = self.xs.partition_point(|x| *x < from);
-        start..start + self.xs[start..].partition_point(|x| *x < to)
+        let start = self.points.partition_point(|(x, _)| *x < from);
+        start..start + self.points[start..].partition_point(|(x, _)| *x < to)
     }
 
     /// The first point from the `from`-th on that does not lie before `x`, sought around `guess` in
     /// steps that double: points mostly lie evenly, and each one looked at afar is a cache miss.
     pub(super) fn next_from(&self, from: usize, guess: usize, x: f64) -> usize {
-        let from = from.min(self.xs.len());
-        let before = |index: usize| self.xs.get(index).is_some_and(|near| *near < x);
-        let (mut low, mut high) = (guess.clamp(from, self.xs.len()), self.xs.len());
+        let from = from.min(self.points.len());
+        let before = |index: usize| self.points.get(index).is_some_and(|(near, _)| *near < x);
+        let (mut low, mut high) = (guess.clamp(from, self.points.len()), self.points.len());
         let mut step = 1;
         if before(low) {
             while before(low + step) {
@@ -93,20 +93,21 @@ impl Trace {
                 step *= 2;
             }
         }
-        low + self.xs[low..high].partition_point(|near| *near < x)
+        low + self.points[low..high].partition_point(|(near, _)| *near < x)
     }
 
     /// The least and the greatest y of a stretch of points; `None` when there is none but gaps.
     pub fn extent(&self, points: Range<usize>) -> Option<(f64, f64)> {
-        let (mut start, mut end) = (points.start, points.end.min(self.ys.len()));
+        let (mut start, mut end) = (points.start, points.end.min(self.points.len()));
         let mut found = NOTHING;
-        for y in &self.ys[start.min(end)..end.min(start.next_multiple_of(FAN))] {
+        for (_, y) in &self.points[start.min(end)..end.min(start.next_multiple_of(FAN))] {
             found = join(found, (*y, *y));
         }
         start = start.next_multiple_of(FAN);
         while start < end && !end.is_multiple_of(FAN) {
             end -= 1;
-            found = join(found, (self.ys[end], self.ys[end]));
+            let (_, y) = self.points[end];
+            found = join(found, (y, y));
         }
         (start, end) = (start / FAN, end / FAN);
         for (index, level) in self.levels.iter().enumerate() {
@@ -134,13 +135,12 @@ impl Trace {
             return self.extent(points);
         }
         let start = points.start / FAN * FAN;
-        self.extent(start..points.end.next_multiple_of(FAN).min(self.ys.len()))
+        self.extent(start..points.end.next_multiple_of(FAN).min(self.points.len()))
     }
 
     fn append(&mut self, x: f64, y: f64) {
-        let index = self.ys.len();
-        self.xs.push(x);
-        self.ys.push(y);
+        let index = self.points.len();
+        self.points.push((x, y));
         let mut block = index / FAN;
         for level in 0.. {
             if level == self.levels.len() {
@@ -165,13 +165,12 @@ impl Trace {
     }
 
     fn drop_older_half(&mut self) {
-        let half = self.xs.len() / 2;
+        let half = self.points.len() / 2;
         self.dropped += half as u64;
-        let (xs, ys) = (self.xs.split_off(half), self.ys.split_off(half));
-        self.xs.clear();
-        self.ys.clear();
+        let newer = self.points.split_off(half);
+        self.points.clear();
         self.levels.clear();
-        for (x, y) in xs.into_iter().zip(ys) {
+        for (x, y) in newer {
             self.append(x, y);
         }
     }
@@ -221,7 +220,7 @@ mod tests {
         (0..300).for_each(|n| trace.push(f64::from(n / 3), 0.0));
         for from in 0..=300 {
             for x in [-1.0, 0.0, 0.5, 7.0, 50.0, 98.5, 99.0, 500.0] {
-                let all = trace.xs.partition_point(|other| *other < x).max(from);
+                let all = trace.points.partition_point(|(other, _)| *other < x).max(from);
                 for guess in [0, from, from + 7, 150, 299, 300, 9_999] {
                     assert_eq!(trace.next_from(from, guess, x), all, "{from} {guess} {x}");
                 }

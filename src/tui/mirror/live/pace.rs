@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 pub const OVER: f64 = 3.0;
 /// Samples are at least so many seconds apart; closer ones replace the last.
 const APART: f64 = 0.25;
+/// Samples further apart than that have a rest between them.
+const BRIDGE: f64 = 2.0;
 
 /// What a variant has had, ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +31,10 @@ impl Counters {
         self.invocations = self.invocations.saturating_add(other.invocations);
         self.errors_4xx = self.errors_4xx.saturating_add(other.errors_4xx);
         self.errors_5xx = self.errors_5xx.saturating_add(other.errors_5xx);
+    }
+
+    fn floats(self) -> [f64; 3] {
+        [self.invocations as f64, self.errors_4xx as f64, self.errors_5xx as f64]
     }
 
     pub fn errors(self) -> u64 {
@@ -91,14 +97,35 @@ impl Pace {
         // A clock that is a little behind the region's is no reason to show nothing.
         let now = now.max(*at);
         let from = now - OVER;
-        let first = self.samples.iter().rev().find(|(at, _)| *at <= from);
-        let Some((began, first)) = first.or(self.samples.front()) else { return Rates::default() };
-        let span = (now - began.max(from)).max(APART);
-        let Some(more) = last.since(*first) else { return Rates::default() };
+        let before = self.samples.iter().rposition(|(at, _)| *at <= from);
+        let (began, first) = match before {
+            Some(index) => (from, self.between(index, from)),
+            None => {
+                let (began, first) = self.samples.front().copied().unwrap_or((now, *last));
+                (began, first.floats())
+            }
+        };
+        let span = (now - began).max(APART);
+        let rate = |last: u64, first: f64| (last as f64 - first).max(0.0) / span;
         Rates {
-            requests: more.invocations as f64 / span,
-            errors_4xx: more.errors_4xx as f64 / span,
-            errors_5xx: more.errors_5xx as f64 / span,
+            requests: rate(last.invocations, first[0]),
+            errors_4xx: rate(last.errors_4xx, first[1]),
+            errors_5xx: rate(last.errors_5xx, first[2]),
+        }
+    }
+
+    /// What was counted at a moment after the nth sample: on the way to the next one, unless that
+    /// came so late that what it brought came with it.
+    fn between(&self, index: usize, at: f64) -> [f64; 3] {
+        let Some((before, first)) = self.samples.get(index) else { return [0.0; 3] };
+        let first = first.floats();
+        match self.samples.get(index + 1) {
+            Some((after, next)) if after - before <= BRIDGE && after > before => {
+                let part = (at - before) / (after - before);
+                let next = next.floats();
+                std::array::from_fn(|n| first[n] + (next[n] - first[n]) * part)
+            }
+            _ => first,
         }
     }
 

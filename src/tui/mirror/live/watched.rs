@@ -60,8 +60,9 @@ pub struct Variant {
     pub rate: Trace,
     pub p50: Trace,
     pub p99: Trace,
-    /// Up to when `read` was read, and the counters then.
+    /// When the histogram was read last, and the counters and the histogram then.
     read_at: f64,
+    read_counters: Counters,
     read: Counts,
     /// What the present slice began with.
     open: (f64, Counters, Counts),
@@ -199,6 +200,7 @@ impl Variant {
             p50: trace(),
             p99: trace(),
             read_at: f64::NEG_INFINITY,
+            read_counters: Counters::default(),
             read: Counts::default(),
             open: (0.0, Counters::default(), Counts::default()),
             slices: VecDeque::new(),
@@ -238,7 +240,7 @@ impl Variant {
         if first || restarted || back || lost {
             self.begin_anew(at, restarted && !first, back, &read);
         }
-        (self.read_at, self.read) = (at, read);
+        (self.read_at, self.read_counters, self.read) = (at, counters, read);
         if at - self.open.0 >= SLICE {
             self.close(at);
         }
@@ -268,7 +270,7 @@ impl Variant {
 
     fn close(&mut self, at: f64) {
         let (from, counters, counts) = &self.open;
-        let more = self.counters.since(*counters).unwrap_or_default();
+        let more = self.read_counters.since(*counters).unwrap_or_default();
         let new = self.read.since(counts).unwrap_or_default();
         let (x, span) = (at * 1000.0, (at - from).max(0.001));
         let latency = new.distribution();
@@ -279,7 +281,7 @@ impl Variant {
         self.window.add(&new);
         self.windowed += 1;
         self.slices.push_back(Slice { from: *from, to: at, counters: more, counts: new });
-        self.open = (at, self.counters, self.read.clone());
+        self.open = (at, self.read_counters, self.read.clone());
         self.expire(at);
     }
 

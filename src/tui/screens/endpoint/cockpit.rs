@@ -3,6 +3,8 @@
 //! Nothing that moves traffic happens by moving about: shares are nudged in a preview, and a key of
 //! its own asks for them, through `shift`, so that the AWS call can be shown as code afterwards.
 
+mod draw;
+
 use super::fleet;
 use super::invoke::Invoke;
 use super::latency::{Look, Picture};
@@ -26,8 +28,6 @@ use crate::tui::widgets::axis::Scale;
 use crossterm::event::{KeyCode, KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::{Block, BorderType};
 use std::sync::Arc;
 
 /// Shares move in steps of so many hundredths.
@@ -56,7 +56,7 @@ pub struct Cockpit {
     latencies: Vec<Distribution>,
     version: Option<u64>,
     judged: Vec<Judged>,
-    judged_at: i64,
+    judged_at: Option<i64>,
     instances: usize,
 }
 
@@ -78,7 +78,7 @@ impl Cockpit {
             latencies: Vec::new(),
             version: None,
             judged: Vec::new(),
-            judged_at: i64::MIN,
+            judged_at: None,
             instances: 0,
         }
     }
@@ -299,8 +299,9 @@ impl Cockpit {
             self.latencies = self.variants.iter().map(latency).collect();
             self.version = version;
         }
-        if renamed || scene.now - self.judged_at >= JUDGE {
-            self.judged_at = scene.now;
+        let due = self.judged_at.is_none_or(|at| scene.now - at >= JUDGE);
+        if renamed || due {
+            self.judged_at = Some(scene.now);
             let load = self.load(scene);
             self.judged = watched
                 .map(|watched| verdict::judge(&self.variants, watched, load))
@@ -309,63 +310,6 @@ impl Cockpit {
         self.instances = watched.map_or(0, |watched| fleet::listed(watched).count());
         self.selected = self.selected.min(self.variants.len().saturating_sub(1));
         self.instance = self.instance.min(self.instances.saturating_sub(1));
-    }
-
-    fn draw_pane(
-        &self,
-        pane: Pane,
-        area: Rect,
-        tabbed: bool,
-        frame: &mut Frame<'_>,
-        scene: &Scene<'_>,
-    ) {
-        let theme = scene.theme;
-        let focused = self.pane == pane;
-        let border = if focused { theme.focus } else { theme.border };
-        let mut block = Block::bordered().border_type(BorderType::Rounded).border_style(border);
-        block = if tabbed && pane != Pane::Variants {
-            block.title(self.tabs(scene))
-        } else {
-            let style = if focused { theme.title } else { theme.dim };
-            block.title(Span::styled(format!(" {} ", pane.title()), style))
-        };
-        let note = match pane {
-            Pane::Variants => Some("last 60 s".to_owned()),
-            Pane::Latency => Some(self.look.title()),
-            _ => None,
-        };
-        if let Some(note) = note.filter(|note| usize::from(area.width) > note.len() + 50) {
-            block = block.title(Line::styled(format!(" {note} "), theme.dim).right_aligned());
-        }
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        match pane {
-            Pane::Variants => self.weights(scene).draw(frame, inner, scene),
-            Pane::Latency => self.look.draw(self.board(scene), frame, inner, scene),
-            Pane::Verdict => verdict::draw(&self.judged, &self.variants, frame, inner, scene),
-            Pane::Fleet => {
-                let selected = focused.then_some(self.instance);
-                let watched = self.watched(scene);
-                fleet::draw(watched, &self.variants, selected, frame, inner, scene);
-            }
-            Pane::Invoke => self.invoke.draw(frame, inner, scene),
-        }
-    }
-
-    /// ` Latency │ Verdict │ Fleet │ Invoke `.
-    fn tabs(&self, scene: &Scene<'_>) -> Line<'static> {
-        let theme = scene.theme;
-        let mut spans = Vec::new();
-        for pane in Pane::ALL.into_iter().skip(1) {
-            if !spans.is_empty() {
-                spans.push(Span::styled("│", theme.faint));
-            }
-            let here = pane == self.below;
-            let text =
-                if here { format!(" ▸{} ", pane.title()) } else { format!(" {} ", pane.title()) };
-            spans.push(Span::styled(text, if here { theme.title } else { theme.dim }));
-        }
-        Line::from(spans)
     }
 }
 

@@ -209,11 +209,6 @@ fn deploying(
     if of.shifts > 1 {
         head.push(Span::styled(format!("  shift {} of {}", of.shift, of.shifts), theme.dim));
     }
-    if let Some(until) = of.until {
-        let left = (until - scene.now as f64 / 1000.0).max(0.0);
-        let left = format::duration(std::time::Duration::from_secs(left.min(1e9) as u64));
-        head.push(Span::styled(format!("  {left} left"), theme.busy));
-    }
     let cells = columns.saturating_sub(40).clamp(6, 40);
     let filled = ((of.traffic.clamp(0.0, 1.0) * cells as f64).round() as usize).min(cells);
     let traffic = Line::from(vec![
@@ -223,7 +218,7 @@ fn deploying(
         Span::styled(format!(" new {}", instances(fleet("new"))), theme.accent),
         Span::styled(format!("  {}", format::percent(of.traffic)), theme.text),
     ]);
-    let mut lines = vec![Line::from(head), traffic, stages(&of.stage, theme)];
+    let mut lines = vec![Line::from(head), traffic, stages(of, scene)];
     if let Some(why) = &of.rollback_reason {
         let text = format!("  ▲ rolling back: {}", clean(why));
         lines.push(Line::styled(fit(&text, columns).into_owned(), theme.warn));
@@ -235,11 +230,16 @@ fn instances(count: usize) -> String {
     if count == 1 { "1 instance".into() } else { format!("{count} instances") }
 }
 
-fn stages(present: &str, theme: &Theme) -> Line<'static> {
-    let at = STAGES.iter().position(|(stage, _)| *stage == present);
+fn stages(of: &Deployment, scene: &Scene<'_>) -> Line<'static> {
+    let theme = scene.theme;
+    let left = of.until.map_or(String::new(), |until| {
+        let left = (until - scene.now as f64 / 1000.0).clamp(0.0, 1e9);
+        format!(" {} left", format::duration(std::time::Duration::from_secs(left as u64)))
+    });
+    let at = STAGES.iter().position(|(stage, _)| *stage == of.stage);
     let mut spans = vec![Span::raw("  ")];
     let Some(at) = at else {
-        spans.push(Span::styled(format!("▲ {}", clean(present)), theme.warn));
+        spans.push(Span::styled(format!("▲ {}{left}", clean(&of.stage)), theme.warn));
         return Line::from(spans);
     };
     for (index, (_, word)) in STAGES.iter().enumerate() {
@@ -250,7 +250,8 @@ fn stages(present: &str, theme: &Theme) -> Line<'static> {
         };
         let join = if index > 0 { " ─ " } else { "" };
         spans.push(Span::styled(join, theme.faint));
-        spans.push(Span::styled(format!("{mark} {word}"), style));
+        let left = if index == at { left.as_str() } else { "" };
+        spans.push(Span::styled(format!("{mark} {word}{left}"), style));
     }
     Line::from(spans)
 }

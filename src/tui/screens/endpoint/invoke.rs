@@ -265,7 +265,9 @@ impl Invoke {
             frame.render_widget(Line::styled(words, scene.theme.faint), rows.editor);
         }
         frame.render_widget(self.outcome(rows.status.width, scene), rows.status);
-        self.answer.draw(frame.buffer_mut(), rows.answer, scene.theme);
+        if self.history.get(self.at).is_some_and(|exchange| exchange.outcome.is_some()) {
+            self.answer.draw(frame.buffer_mut(), rows.answer, scene.theme);
+        }
     }
 
     fn heading(&self, columns: u16, scene: &Scene<'_>) -> Line<'static> {

@@ -7,7 +7,6 @@ use crate::tui::format;
 use crate::tui::row::Row;
 use crate::tui::screens;
 use crate::tui::view::{Outbox, Place, Scene, View};
-use crate::tui::widgets::legend;
 use crate::tui::widgets::table::{Cell, Column, Table};
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -84,7 +83,7 @@ static COLUMNS: &[Column] = &[
     columns::MODIFIED,
 ];
 
-/// `● blue 90 ▰▰▰▰▱ ◆ green 10`, as a row says it.
+/// `▰▰▰▰▱ blue 90 green 10`, as a row says it.
 fn split(row: &Row) -> String {
     let variants = row.list("ProductionVariants");
     let weight = |variant: &Value| variant.get("CurrentWeight").and_then(Value::as_f64);
@@ -93,10 +92,9 @@ fn split(row: &Row) -> String {
         Some(weight) if sum > 0.0 => weight / sum,
         _ => 0.0,
     };
-    let names = variants.iter().enumerate().map(|(index, variant)| {
+    let names = variants.iter().map(|variant| {
         let name = variant.get("VariantName").and_then(Value::as_str).unwrap_or_default();
-        let percent = (share(variant) * 100.0).round();
-        format!("{} {name} {percent}", legend::mark(index))
+        format!("{name} {}", (share(variant) * 100.0).round())
     });
     let names: Vec<String> = names.collect();
     match variants {

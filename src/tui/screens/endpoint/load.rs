@@ -16,10 +16,10 @@ use tui_input::Input;
 const MOST_USERS: usize = 256;
 
 const FIELDS: [(&str, &str); 4] = [
-    ("rows", "a CSV file of the workspace, or s3://bucket/key"),
-    ("label", "its column, counted from 0; empty when there is none"),
-    ("users", "each sends one request at a time"),
-    ("per second", "of all users together; 0 is as fast as answers come"),
+    ("rows", "a CSV file, or s3://bucket/key"),
+    ("label", "its column from 0; empty: none"),
+    ("users", "each one request at a time"),
+    ("per second", "of all together; 0: no pause"),
 ];
 
 pub(super) struct LoadPrompt {

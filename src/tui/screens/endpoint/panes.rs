@@ -73,7 +73,8 @@ impl Layout {
             panes.push((wish.below, left));
             return Self { summary, failure, panes, tabbed };
         }
-        let upper = left.height * 11 / 20;
+        // Charts gain most by height.
+        let upper = left.height - (left.height * 9 / 20).min(18);
         let row = |y: u16, height: u16, part: u16| {
             let first = left.width * part / 20;
             let one = Rect { y, height, width: first, ..left };

@@ -88,11 +88,13 @@ pub(super) fn load(of: &Load, columns: usize, scene: &Scene<'_>) -> Option<Line<
     if of.errors > 0 {
         spans.push(Span::styled(format!("  ✖ {} failed", format::count(of.errors)), theme.bad));
     }
-    for (variant, right, checked) in &of.correct {
+    for (index, (variant, right, checked)) in of.correct.iter().enumerate() {
         let share = *right as f64 / (*checked).max(1) as f64;
-        let text = format!("  {} {}", clean(variant), format::percent(share));
+        let before = if index == 0 { "  right: " } else { ", " };
+        spans.push(Span::styled(before, theme.dim));
+        let text = format!("{} {}", clean(variant), format::percent(share));
         spans.push(Span::styled(text, theme.accent));
-        spans.push(Span::styled(format!(" right of {} rows", format::count(*checked)), theme.dim));
+        spans.push(Span::styled(format!(" of {} rows", format::count(*checked)), theme.dim));
     }
     if let Some(error) = &of.last_error {
         spans.push(Span::styled(format!("  {}", clean(error)), theme.bad));

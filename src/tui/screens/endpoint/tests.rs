@@ -44,8 +44,9 @@ fn answer(state: &mut State, ticket: u64, outcome: Result<Value, Failure>) -> Ve
 #[test]
 fn the_cockpit_at_every_size() {
     for size in SIZES {
-        let (mut state, _) = flying(size, 65);
+        let (mut state, mut traffic) = (cockpit(size), Traffic::iris());
         feed(&mut state, [load(true)]);
+        fly(&mut state, &mut traffic, 65);
         insta::assert_snapshot!(format!("cockpit_{}x{}", size.0, size.1), text(&state));
     }
 }
@@ -59,7 +60,8 @@ fn the_cockpit_in_colour() {
 #[test]
 fn every_pane_where_there_is_room_for_one() {
     let (mut state, _) = flying((80, 24), 65);
-    feed(&mut state, [load(false)]);
+    feed(&mut state, [load(true), load(false)]);
+    pass(&mut state, 1000);
     let mut all = String::new();
     for _ in 0..4 {
         press(&mut state, "tab");
@@ -126,7 +128,8 @@ fn a_verdict_names_what_differs() {
     assert!(screen.contains("accuracy: no data yet"), "{screen}");
     feed(&mut state, [load(true)]);
     pass(&mut state, 2000);
-    assert!(text(&state).contains("too few rows to tell (45"), "{}", text(&state));
+    let screen = text(&state);
+    assert!(screen.contains("accuracy: blue 97.8 %, green 95.6 %: too few rows"), "{screen}");
 }
 
 #[test]
@@ -258,7 +261,7 @@ fn the_list_with_traffic() {
     for size in SIZES {
         let mut state = with_region(size, Place::new("endpoints"));
         let mut traffic = Traffic::iris();
-        traffic.arm("green").failing = 40;
+        traffic.arm("green").failing = 300;
         for _ in 0..10 {
             pass(&mut state, 500);
             let line = traffic.beat(0.5);
@@ -275,10 +278,8 @@ fn reading_only_nothing_is_sent() {
     state.read_only = true;
     for keys in ["left a", "t", "x x y", "i enter", "tab tab tab tab enter 7 enter"] {
         let effects = press(&mut state, keys);
-        assert!(
-            effects.iter().all(|effect| matches!(effect, Effect::Preview { .. })),
-            "{effects:?}"
-        );
+        let harmless = |effect: &Effect| matches!(effect, Effect::Preview { .. } | Effect::Copy(_));
+        assert!(effects.iter().all(harmless), "{effects:?}");
         press(&mut state, "esc");
     }
 }

@@ -210,7 +210,8 @@ impl Weights<'_> {
             }
             let name =
                 self.board.variants.get(self.board.selected).map_or("", |one| one.name.as_str());
-            let text = format!("  ← → the share of {}: nothing happens before a", clean(name));
+            let text =
+                format!("  ← → move the share of {}, a preview until a asks for it", clean(name));
             return Line::styled(fit(&text, columns).into_owned(), theme.faint);
         };
         if self.applying {

@@ -6,6 +6,7 @@ use crate::domain::time::Timestamp;
 use crate::engine::{Image, image};
 use crate::tui::format;
 use crate::tui::row::Row;
+use crate::tui::view::Scene;
 use crate::tui::widgets::timeline::{Ending, Stage};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -97,8 +98,14 @@ pub fn price(instance_type: &str) -> Option<&'static Price> {
     Catalog::builtin().get(instance_type).and_then(|known| known.training.as_ref())
 }
 
-/// Billable seconds at list prices; `None` when nothing is billed yet.
-pub fn cost(row: &Row, now: i64) -> Option<Total> {
+/// What the bill says; before it has come, billable seconds at list prices. `None` when nothing has
+/// run yet.
+pub fn cost(row: &Row, scene: &Scene<'_>) -> Option<Total> {
+    let listed = listed(row, scene.now)?;
+    Some(scene.mirror.bill.job(&row.name).map_or(listed, |account| account.total))
+}
+
+fn listed(row: &Row, now: i64) -> Option<Total> {
     let span = Duration::from_secs(billable(row, now)?);
     let mut total = Total { known: Money::ZERO, unpriced: 0 };
     for machines in machines(row) {
@@ -270,7 +277,7 @@ mod tests {
         assert_eq!(algorithm(&row), "xgboost");
         assert_eq!(machines_line(&row), "1 × ml.m5.large");
         assert_eq!(billable(&row, testing::NOW), Some(34));
-        let cost = cost(&row, testing::NOW).unwrap();
+        let cost = listed(&row, testing::NOW).unwrap();
         assert_eq!(format::total(cost), "$0.0011");
         assert_eq!(result(&row), "validation:mlogloss 0.181");
         assert_eq!(stages(&row).len(), 5);

@@ -183,7 +183,7 @@ impl Job {
             _ => {}
         }
         if let Some(seconds) = facts::billable(row, scene.now) {
-            let cost = facts::cost(row, scene.now).map(format::total).unwrap_or_default();
+            let cost = facts::cost(row, scene).map(format::total).unwrap_or_default();
             parts.push((format!("billed {} s", format::count(seconds)), theme.dim));
             parts.push((format!("{cost} at list price"), theme.accent));
         }
@@ -347,7 +347,8 @@ impl View for Job {
     fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
         let Some(row) = &self.row else { return Vec::new() };
         let group = facts::LOG_GROUP.to_owned();
-        let mut wants = vec![Want::Logs { group, prefix: self.prefix(), tail: TAIL }];
+        let logs = Want::Logs { group, prefix: self.prefix(), tail: TAIL };
+        let mut wants = vec![Want::CostLines, logs];
         if !(self.gone || facts::is_over(row) && self.curves.known && self.curves.ended) {
             wants.push(Want::TrainingJob(row.name.clone()));
         }

@@ -3,6 +3,7 @@
 use super::{facts, stop};
 use crate::domain::kind;
 use crate::tui::columns;
+use crate::tui::effect::Want;
 use crate::tui::format;
 use crate::tui::row::Row;
 use crate::tui::screens;
@@ -49,7 +50,7 @@ static COLUMNS: &[Column] = &[
     .rank(4)
     .volatile(),
     Column::new("COST", 9, |row, scene| {
-        let cost = facts::cost(row, scene.now);
+        let cost = facts::cost(row, scene);
         let number = cost.map(|cost| cost.known.as_dollars());
         let text = match cost {
             None => "—".to_owned(),
@@ -118,6 +119,10 @@ impl View for List {
 
     fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         self.table.settle(scene.mirror.rows(kind::TRAINING_JOB), area, scene);
+    }
+
+    fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
+        vec![Want::CostLines]
     }
 
     fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {

@@ -83,8 +83,10 @@ impl Histograms<'_> {
     }
 
     fn bars(&self, plot: Rect, buffer: &mut Buffer, theme: &Theme, axis: &Axis) {
+        let edge = |column: u16| axis.value(f64::from(column) / f64::from(plot.width));
+        let edges: Vec<f64> = (0..=plot.width).map(edge).collect();
         let shares: Vec<(usize, Vec<f64>)> = shown(self.variants)
-            .map(|(series, variant)| (series, column_shares(variant.latency, axis, plot.width)))
+            .map(|(series, variant)| (series, column_shares(variant.latency, axis, &edges)))
             .collect();
         let tallest = shares.iter().flat_map(|(_, shares)| shares).fold(0.0_f64, |a, b| a.max(*b));
         // Names stand above the peaks where there is room for them.
@@ -151,19 +153,19 @@ impl Histograms<'_> {
 /// For each column the share of the values that lie in it. Few values over many columns would show
 /// their own chance and not their shape, so columns are taken together by the Rice rule, 2·n^⅓ bars
 /// over the bulk of the values; a column then has its part of the bar's share.
-fn column_shares(latency: &Distribution, axis: &Axis, columns: u16) -> Vec<f64> {
-    let columns = columns as usize;
+fn column_shares(latency: &Distribution, axis: &Axis, edges: &[f64]) -> Vec<f64> {
+    let columns = edges.len().saturating_sub(1);
     let place = |quantile| {
         let value = latency.quantile(quantile).unwrap_or(0) as f64;
         axis.place(value) * columns as f64
     };
     let bars = 2.0 * (latency.len() as f64).cbrt();
     let together = ((place(0.99) - place(0.01)) / bars).round().clamp(1.0, 8.0) as usize;
-    let below = |column: usize| latency.below(axis.value(column as f64 / columns as f64));
+    let below = latency.below_each(edges);
     let mut shares = Vec::with_capacity(columns);
     for start in (0..columns).step_by(together) {
         let end = (start + together).min(columns);
-        let share = (below(end) - below(start)) / latency.len() as f64;
+        let share = (below[end] - below[start]) / latency.len() as f64;
         shares.extend(std::iter::repeat_n(share / (end - start) as f64, end - start));
     }
     shares

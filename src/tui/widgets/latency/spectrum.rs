@@ -56,8 +56,13 @@ impl Spectrum<'_> {
         let across = Axis::new(0.0, most.max(1.0), Scale::Linear);
         draw_rules(plot, labels, buffer, theme, &across);
         let mut canvas = Canvas::new(plot);
+        let widest = canvas.across().saturating_sub(1).max(1) as f64;
+        let quantile = |x: usize| 1.0 - 10_f64.powf(-across.value(x as f64 / widest));
+        let quantiles: Vec<f64> = (0..canvas.across()).map(quantile).collect();
         for (series, variant) in variants {
-            draw_curve(&mut canvas, series, variant, &across, &down, theme);
+            let last = canvas.x(across.place(nines(variant)));
+            let told = &quantiles[..quantiles.len().min(last + 1)];
+            draw_curve(&mut canvas, series, &variant.latency.quantile_each(told), &down, theme);
         }
         canvas.draw(buffer, theme);
         legend::draw(buffer, Rect { height: legend, ..area }, theme, &entries(self.variants));
@@ -69,22 +74,12 @@ fn nines(variant: &Variant<'_>) -> f64 {
     (variant.latency.len().max(1) as f64).log10().clamp(0.5, NINES)
 }
 
-fn draw_curve(
-    canvas: &mut Canvas,
-    series: usize,
-    variant: &Variant<'_>,
-    across: &Axis,
-    down: &Axis,
-    theme: &Theme,
-) {
+/// A curve with a value for each column of dots.
+fn draw_curve(canvas: &mut Canvas, series: usize, values: &[u64], down: &Axis, theme: &Theme) {
     let stroke = Stroke::Solid.of(series, theme);
-    let last = canvas.x(across.place(nines(variant)));
     let mut before = None;
-    for x in 0..=last {
-        let place = x as f64 / canvas.across().saturating_sub(1).max(1) as f64;
-        let quantile = 1.0 - 10_f64.powf(-across.value(place));
-        let Some(value) = variant.latency.quantile(quantile) else { return };
-        let here = (x, canvas.y(down.place(value as f64)));
+    for (x, value) in values.iter().enumerate() {
+        let here = (x, canvas.y(down.place(*value as f64)));
         canvas.line(before.unwrap_or(here), here, series, stroke);
         before = Some(here);
     }

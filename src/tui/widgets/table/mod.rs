@@ -246,6 +246,15 @@ impl Table {
         if marked.is_empty() { self.row().cloned().into_iter().collect() } else { marked }
     }
 
+    /// The same as lines of tab-separated cells, for a spreadsheet.
+    pub fn subjects_text(&self, scene: &Scene<'_>) -> String {
+        let line = |row: &Row| {
+            let cells = self.columns.iter().map(|column| (column.cell)(row, scene).text);
+            cells.collect::<Vec<_>>().join("\t")
+        };
+        self.subjects().iter().map(|row| line(row)).collect::<Vec<_>>().join("\n")
+    }
+
     fn marked(&self) -> impl Iterator<Item = Arc<Row>> {
         self.entries
             .iter()
