@@ -1,13 +1,14 @@
 //! One message in, a changed state and the effects it asks for out. No I/O, no clock of its own:
 //! the same messages make the same state.
 
+mod subject;
+
 use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, New, Outcome, Palette};
+use super::layers::{Code, Confirm, Help, Leave, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
-use super::screens;
 use super::state::{Action, State};
 use super::theme::THEMES;
 use super::tour::Tour;
@@ -31,7 +32,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         if matches!(stamped.msg, Msg::Tick) {
             return effects;
         }
-        held.push(stamped);
+        hold(held, stamped);
         if held.len() > HELD {
             effects.extend(thaw(state));
             state.say(Tone::Warn, "The freeze ended: too much has happened meanwhile");
@@ -44,6 +45,30 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     effects.extend(take(state, stamped.msg));
     state.effects_of(&effects);
     effects
+}
+
+/// Live lines tell what has come to be so far: of one stream the last of each second is enough.
+fn hold(held: &mut Vec<Stamped>, stamped: Stamped) {
+    let second = stamped.at / 1000;
+    let earlier = held
+        .iter()
+        .rposition(|one| one.at / 1000 != second || is_superseded(&one.msg, &stamped.msg))
+        .filter(|at| held.get(*at).is_some_and(|one| one.at / 1000 == second));
+    if let Some(at) = earlier {
+        held.remove(at);
+    }
+    held.push(stamped);
+}
+
+fn is_superseded(earlier: &Msg, later: &Msg) -> bool {
+    match (earlier, later) {
+        (Msg::Endpoint { name, .. }, Msg::Endpoint { name: same, .. }) => name == same,
+        (Msg::Load(load), Msg::Load(same)) => load.endpoint == same.endpoint,
+        (Msg::Traffic(_), Msg::Traffic(_))
+        | (Msg::Cost(_), Msg::Cost(_))
+        | (Msg::Engine(_), Msg::Engine(_)) => true,
+        _ => false,
+    }
 }
 
 fn thaw(state: &mut State) -> Vec<Effect> {
@@ -339,69 +364,9 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             }
             None => state.say(Tone::Info, "Nothing has been done yet whose code could be shown"),
         },
-        _ => return of_subject(state, action),
+        _ => return subject::act(state, action),
     }
     Vec::new()
-}
-
-/// What acts on marked rows or on the row under the cursor.
-fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
-    let subjects = state.top().map(View::subjects).unwrap_or_default();
-    let Some(first) = subjects.first() else { return Vec::new() };
-    let listed = |text: fn(&super::row::Row) -> &str| -> String {
-        subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
-    };
-    match action {
-        "describe" => state.put_over(Box::new(Document::of_row(first))),
-        "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
-        "copy-name" => return copied(state, listed(|row| &row.name)),
-        "copy-row" => {
-            let mut out = None;
-            with_top(state, |view, scene, _| {
-                out = view.table().map(|table| table.subjects_text(scene));
-            });
-            return out.map(|text| copied(state, text)).unwrap_or_default();
-        }
-        "copy-arn" => return copied(state, listed(|row| &row.arn)),
-        "copy-json" => {
-            let bodies: Vec<_> = subjects.iter().map(|row| &row.body).collect();
-            let text = match bodies.as_slice() {
-                [one] => serde_json::to_string_pretty(one),
-                many => serde_json::to_string_pretty(many),
-            };
-            return copied(state, text.unwrap_or_default());
-        }
-        "edit" => {
-            let text = serde_json::to_string_pretty(&first.body).unwrap_or_default();
-            state.tickets += 1;
-            let (ticket, suffix) = (state.tickets, ".json".to_owned());
-            return vec![Effect::Edit { ticket, suffix, text }];
-        }
-        "delete" => match screens::deletion(&subjects) {
-            Ok(words) => {
-                let names = subjects.iter().map(|row| row.name.clone()).collect();
-                let what = super::mirror::noun(&first.kind);
-                let question = match subjects.len() {
-                    1 => format!("Delete this {what}?"),
-                    many => format!("Delete these {many} {what}s?"),
-                };
-                let mut out = Outbox::from(state.tickets);
-                out.run(words);
-                state.tickets = out.last_ticket();
-                state.put_over(Box::new(Confirm::new(question, names, out.effects)));
-            }
-            Err(why) => state.say(Tone::Info, why),
-        },
-        _ => {}
-    }
-    Vec::new()
-}
-
-fn copied(state: &mut State, text: String) -> Vec<Effect> {
-    let lines = text.lines().count();
-    let what = if lines == 1 { text.clone() } else { format!("{lines} lines") };
-    state.say(Tone::Good, format!("Copied {what}"));
-    vec![Effect::Copy(text)]
 }
 
 fn leave(state: &mut State) -> Vec<Effect> {

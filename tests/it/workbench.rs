@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 const LEFT: &str = "\x1b[D";
-const TREND: (u16, u16) = (170, 50);
+const WIDE: (u16, u16) = (170, 50);
 
 /// Somebody with a home of their own, in which no region outlives the test.
 struct Person {
@@ -119,7 +119,7 @@ fn the_demo_from_its_first_key_to_the_end() {
     let person = Person::new();
     let recording = person.home.path().join("session.jsonl");
     let recording = recording.to_str().unwrap();
-    let mut tty = person.opens(&["--record", recording], TREND);
+    let mut tty = person.opens(&["--record", recording], WIDE);
     tty.until_shown("A demo, one minute");
     on_its_screen(&tty);
     tty.type_in(".");
@@ -254,7 +254,7 @@ fn recorded(person: &Person, recording: &str) {
         let render = |more: &[&str]| {
             let words =
                 ["render", "--recording", recording, "--format", format, "--size", "100x30"];
-            person.prints(&[&words, more].concat())
+            person.prints(&[&words[..], more].concat())
         };
         let first = render(&["--screen", "endpoint", "--subject", "tumor-live"]);
         assert!(first.contains("tumor-live"), "{first}");

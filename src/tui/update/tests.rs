@@ -4,6 +4,7 @@
 use super::*;
 use crate::tui::frame;
 use crate::tui::msg::Line;
+use crate::tui::screens;
 use crate::tui::state::Options;
 use crate::tui::testing::storm::Storm;
 use crate::tui::testing::{START, region};
@@ -67,9 +68,20 @@ impl Ship {
         let first = self.draw();
         assert_cells(&first);
         let again = settle(&mut self.state);
-        assert_eq!(again, [], "what has settled asks for nothing more");
+        assert!(again.is_empty(), "what has settled asks for nothing more: {again:?}");
         let second = self.draw();
         assert_eq!(first, second, "a frame is the same when it is drawn again");
+        if self.messages % 16 == 0 {
+            self.draw_too_early();
+        }
+    }
+
+    /// The terminal has changed its size, and no message has told of it yet.
+    fn draw_too_early(&mut self) {
+        let size = Rect::new(0, 0, self.storm.below(200) as u16, self.storm.below(60) as u16);
+        self.terminal = terminal(size);
+        let state = &self.state;
+        self.terminal.draw(|frame| frame::draw(state, frame)).unwrap();
     }
 
     fn take(&mut self) {
@@ -122,7 +134,7 @@ impl Ship {
             ("keys of a sequence", state.pressed.len(), 4),
             ("notes", state.mirror.notes.len(), 500),
             ("filters", state.filters.len(), screens::SCREENS.len()),
-            ("work", state.work.len(), self.storm.asked.len()),
+            ("work", state.work.len(), self.storm.asked.len() + state.held()),
         ];
         for (what, found, most) in bounds {
             assert!(found <= most, "{what}: {found} of at most {most}");
@@ -155,7 +167,8 @@ impl Ship {
         }
         while let Some(ticket) = self.storm.asked.keys().next().copied() {
             let msg = self.storm.answer_to(ticket);
-            let effects = update(&mut self.state, Stamped { at: i64::MAX / 4, msg });
+            let at = self.state.now;
+            let effects = update(&mut self.state, Stamped { at, msg });
             self.done(&effects);
             // What an answer asks for may go on for ever; what it leaves behind may not.
             if self.used.len() > 1_000_000 {
@@ -281,6 +294,8 @@ fn a_region_read_anew_in_pieces_shows_what_came_with_the_last() {
         update(&mut state, stamped(START, msg));
     }
     settle(&mut state);
+    let shown = crate::tui::testing::text(&state);
+    assert!(shown.contains("iris-live") && shown.contains("linear"), "{shown}");
     let row = crate::tui::testing::row(crate::domain::kind::ENDPOINT, "iris-live");
     let begin = vec![Line::Snapshot { revision: 90, rows: 1 }];
     update(&mut state, stamped(START, Msg::Region(begin)));
@@ -289,7 +304,7 @@ fn a_region_read_anew_in_pieces_shows_what_came_with_the_last() {
     update(&mut state, stamped(START, Msg::Region(rest)));
     settle(&mut state);
     let shown = crate::tui::testing::text(&state);
-    assert!(shown.contains("iris-live") && !shown.contains("blue   "), "{shown}");
+    assert!(shown.contains("iris-live") && !shown.contains("linear"), "{shown}");
 }
 
 #[test]
@@ -304,4 +319,55 @@ fn the_overview_says_at_once_that_the_region_has_gone() {
     settle(&mut state);
     let shown = crate::tui::testing::text(&state);
     assert!(shown.contains("the region has gone"), "{shown}");
+}
+
+#[test]
+fn a_freeze_holds_one_live_line_of_each_second() {
+    let mut state = State::new(Options::default(), START).unwrap();
+    state.frozen = Some(Vec::new());
+    let endpoint = |name: &str| Msg::Endpoint { name: name.into(), line: serde_json::Value::Null };
+    for at in 0..40 {
+        for name in ["a", "b"] {
+            update(&mut state, stamped(START + at * 100, endpoint(name)));
+        }
+        update(&mut state, stamped(START + at * 100, Msg::Dropped { what: "x".into(), count: 1 }));
+    }
+    assert_eq!(state.held(), 2 * 4 + 40);
+    let last = state.frozen.iter().flatten().next_back().map(|stamped| stamped.at);
+    assert_eq!(last, Some(START + 3900));
+}
+
+#[test]
+fn dialogs_do_not_pile_up_and_the_way_out_stays_open() {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    let mut state = State::new(Options::default(), START).unwrap();
+    for msg in region() {
+        update(&mut state, stamped(START, msg));
+    }
+    state.remember(Action { title: "a".into(), calls: Vec::new(), words: None });
+    let mut press = |char, modifiers| {
+        let key = KeyEvent::new(KeyCode::Char(char), modifiers);
+        update(&mut state, stamped(START, Msg::Key(key)));
+        (state.layers.len(), state.top().map(View::name))
+    };
+    for _ in 0..100 {
+        press('C', KeyModifiers::NONE);
+    }
+    let (before, top) = press('C', KeyModifiers::NONE);
+    assert_eq!((before < 20, top), (true, Some("code")));
+    for _ in 0..3 {
+        assert_eq!(press('c', KeyModifiers::CONTROL), (before + 1, Some("leave")));
+    }
+}
+
+#[test]
+fn a_paste_goes_to_the_filter_that_is_typed() {
+    use crossterm::event::{KeyCode, KeyModifiers};
+    let place = Place::new("endpoints");
+    let mut state = State::new(Options { place, ..Options::default() }, START).unwrap();
+    let key = KeyEvent::new(KeyCode::Char('/'), KeyModifiers::NONE);
+    update(&mut state, stamped(START, Msg::Key(key)));
+    update(&mut state, stamped(START, Msg::Paste("iris\nand more".into())));
+    let table = state.screens.last_mut().and_then(|view| view.table()).unwrap();
+    assert_eq!(table.filter_text(), "iris");
 }
