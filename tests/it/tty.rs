@@ -103,7 +103,7 @@ impl Tty {
         // As a terminal does, what stood there is not kept.
         self.parser = {
             let mut parser = parser(columns, rows);
-            parser.process(&self.parser.screen().input_mode_formatted());
+            parser.process(self.parser.screen().input_mode_formatted().as_bytes());
             if self.parser.screen().alternate_screen() {
                 parser.process(b"\x1b[?1049h");
             }
