@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 const NOTICE: i64 = 6000;
 /// Screens one can go back to.
 const HISTORY: usize = 50;
+/// Dialogs over each other; nobody finds the way back through more.
+const LAYERS: usize = 12;
 /// Actions whose code can still be shown.
 const ACTIONS: usize = 50;
 
@@ -200,6 +202,19 @@ impl State {
         self.screens.push(view);
         if self.screens.len() > HISTORY {
             self.screens.remove(0);
+        }
+    }
+
+    /// Puts a dialog over all else. The way out is never barred.
+    pub(super) fn put_over(&mut self, view: Box<dyn View>) {
+        let leaving = |view: &dyn View| view.name() == "leave";
+        if leaving(&*view) && self.top().is_some_and(leaving) {
+            return;
+        }
+        if self.layers.len() < LAYERS || leaving(&*view) {
+            self.layers.push(view);
+        } else {
+            self.say(Tone::Warn, "Too many dialogs are open: Esc closes this one");
         }
     }
 

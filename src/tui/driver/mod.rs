@@ -220,6 +220,12 @@ impl Driver {
     }
 
     fn typed(&mut self, event: Event) {
+        // What a terminal keeps of what stood in another size is anybody's guess.
+        if matches!(event, Event::Resize(..))
+            && let Err(error) = self.screen.redraw()
+        {
+            self.state.say(Tone::Bad, format!("The terminal: {error}"));
+        }
         self.take(match event {
             Event::Key(key) => Msg::Key(key),
             Event::Mouse(mouse) => Msg::Mouse(mouse),

@@ -95,7 +95,7 @@ pub(super) fn is_verb(line: &str) -> bool {
 pub(super) fn changes(words: &[String]) -> bool {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     match word(0) {
-        "say" | "wait" | "logs" | "describe" | "list" | "expect" | "download" | "invoke" => false,
+        "say" | "wait" | "logs" | "describe" | "list" | "expect" | "download" => false,
         "bucket" => word(1) != "list",
         "call" => {
             let operation = word(2).to_lowercase();

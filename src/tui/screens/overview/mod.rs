@@ -19,6 +19,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph, Wrap};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use topology::{COLUMNS, Topology};
 
@@ -55,6 +56,8 @@ pub struct Overview {
     /// The name and kind of the node under the cursor.
     at: Option<(String, String)>,
     attention: Vec<Item>,
+    /// When, and of which revision and link.
+    looked: Option<(i64, u64, Option<Discriminant<Link>>)>,
     attention_at: usize,
     /// From the newest.
     event_at: usize,
@@ -127,6 +130,17 @@ impl Overview {
             if let Some((index, _)) = members.min_by_key(|(_, node)| node.line.abs_diff(line)) {
                 return self.select(index);
             }
+        }
+    }
+
+    /// What needs attention does so by the passing of time and by traffic too: once a second is soon.
+    fn look_after(&mut self, scene: &Scene<'_>) {
+        let link = scene.mirror.link.as_ref().map(discriminant);
+        let now = (scene.now / 1000, scene.mirror.revision, link);
+        if self.looked != Some(now) {
+            self.looked = Some(now);
+            self.attention = scene.mirror.attention(scene.now, ATTENTION);
+            self.attention_at = self.attention_at.min(self.attention.len().saturating_sub(1));
         }
     }
 
@@ -347,9 +361,8 @@ impl View for Overview {
             if self.selected().is_none() {
                 self.select_first();
             }
-            self.attention = scene.mirror.attention(scene.now, ATTENTION);
-            self.attention_at = self.attention_at.min(self.attention.len().saturating_sub(1));
         }
+        self.look_after(scene);
         self.event_at = self.event_at.min(scene.mirror.notes.len().saturating_sub(1));
     }
 
