@@ -108,7 +108,7 @@ fn keys(screen: &mut Screen) {
                 seen.push(chord);
             }
             crossterm::event::Event::Resize(columns, rows) => {
-                seen.push(format!("{columns}x{rows}"))
+                seen.push(format!("{columns}x{rows}"));
             }
             crossterm::event::Event::Paste(text) => seen.push(format!("paste:{text}")),
             crossterm::event::Event::Mouse(mouse) => {

@@ -107,7 +107,7 @@ impl Storm {
             keys.into_iter().map(chord::Chord::event).collect()
         });
         let mut queue = VecDeque::new();
-        if seed % 8 != 0 {
+        if !seed.is_multiple_of(8) {
             queue.extend(region());
         }
         Self {

@@ -47,8 +47,8 @@ impl Ship {
         let options = Options {
             workspace: "iris\u{202e} 日本".into(),
             theme: &THEMES[(seed % THEMES.len() as u64) as usize],
-            read_only: seed % 5 == 0,
-            demo: (seed % 3 == 0).then(|| "cancer".to_owned()),
+            read_only: seed.is_multiple_of(5),
+            demo: (seed.is_multiple_of(3)).then(|| "cancer".to_owned()),
             size: (120, 40),
             ..Options::default()
         };
@@ -71,7 +71,7 @@ impl Ship {
         assert!(again.is_empty(), "what has settled asks for nothing more: {again:?}");
         let second = self.draw();
         assert_eq!(first, second, "a frame is the same when it is drawn again");
-        if self.messages % 16 == 0 {
+        if self.messages.is_multiple_of(16) {
             self.draw_too_early();
         }
     }
