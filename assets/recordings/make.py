@@ -93,7 +93,7 @@ def play(session):
     session.wait("Your turn: shift the split")
     time.sleep(45)
     session.mark("live")
-    session.keys(*["Right"] * 4)
+    session.keys(*["Left"] * 4)
     session.mark("preview")
     session.keys("u", "1")
     time.sleep(4)

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use sagebrush::client::{Client, Invocation};
 use sagebrush::domain::time::{Clock, SystemClock};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,11 +53,11 @@ pub fn run() {
     let load = Load { done, sent, told, client: server.client.clone() };
     println!("key to frame at 200×60, ms (aim: p99 16 or less)");
     let quiet = |screen: &str| press(&home, &folder, screen, PRESSES);
-    println!("  {}  cockpit, no load", quiet("endpoint").text());
+    println!("  {}  cockpit, no load", quiet("endpoints").text());
     let driver = load.start();
     std::thread::sleep(Duration::from_secs(1));
     let (sent, told, begun) = (load.sent(), load.told(), Instant::now());
-    let mut cockpit = quiet("endpoint");
+    let mut cockpit = quiet("endpoints");
     let mut log = quiet("logs");
     let seconds = begun.elapsed().as_secs_f64();
     println!("  {}  cockpit, under load", cockpit.text());
@@ -71,27 +72,25 @@ pub fn run() {
 }
 
 /// Help opens and closes; each time it is waited for.
-fn press(home: &std::path::Path, folder: &std::path::Path, screen: &str, times: usize) -> Times {
-    let mut terminal = Screen::open(home, folder, &[], SIZE);
-    terminal.until("region", |text| text.contains("SIMULATED us-east-1"));
-    let line = match screen {
-        "endpoint" => ":endpoint live\r".to_owned(),
-        _ => format!(":logs {GROUP}\r"),
+fn press(home: &Path, folder: &Path, screen: &str, times: usize) -> Times {
+    let mut terminal = Screen::open(home, folder, &["--screen", screen], SIZE);
+    match screen {
+        "endpoints" => terminal.until("endpoint", |text| text.contains("InService")),
+        _ => terminal.until("group", |text| text.contains(GROUP)),
     };
-    for byte in line.bytes() {
-        terminal.press(&[byte]);
-        terminal.listen(Duration::from_millis(30));
-    }
+    // The last of the list, opened.
+    terminal.press(b"G");
+    terminal.listen(Duration::from_millis(200));
+    terminal.press(b"\r");
     terminal.listen(Duration::from_secs(2));
     let mut found = Times::default();
-    for _ in 0..times {
-        for (key, open) in [(b"?", true), (b"\x1b", false)] {
-            let pressed = terminal.press(key);
-            // The dialog's last line, wherever the screen beneath moves.
-            let shown = terminal.until_row(SIZE.1 - 1, |row| row.contains("esc") == open);
-            found.add((shown - pressed).as_secs_f64() * 1000.0);
-            terminal.listen(Duration::from_millis(35));
-        }
+    for turn in 0..times * 2 {
+        let pressed = terminal.press(b"?");
+        // The hints of the last row are the screen's, or the dialog's, which has none of `help`.
+        let open = turn % 2 == 0;
+        let shown = terminal.until_row(SIZE.1 - 1, |row| row.contains("? help") != open);
+        found.add((shown - pressed).as_secs_f64() * 1000.0);
+        terminal.listen(Duration::from_millis(35));
     }
     terminal.leave();
     found

@@ -24,7 +24,7 @@ pub fn run() {
     let options =
         Options { workspace: "bench".into(), size: (200, 60), place, ..Options::default() };
     let mut state = State::new(options, busy::START).expect("a state");
-    state.open(Place::of("endpoint", busy::name(0)));
+    state.open(&Place::of("endpoint", busy::name(0)));
     let mut terminal = Terminal::new(TestBackend::new(200, 60)).expect("a terminal");
     let mut requests = Requests::default();
     take(&mut state, busy::START, busy::connected());

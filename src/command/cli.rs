@@ -197,7 +197,7 @@ mod tests {
         let global: Vec<_> = command
             .get_arguments()
             .filter(|arg| arg.is_global_set())
-            .map(|arg| arg.get_id())
+            .map(clap::Arg::get_id)
             .collect();
         assert!(global.iter().any(|id| *id == "output"));
         for verb in <Verb as clap::Subcommand>::augment_subcommands(clap::Command::new("verbs"))

@@ -26,6 +26,10 @@ pub fn draw(state: &State, frame: &mut Frame<'_>) {
         Paragraph::new(words).wrap(Wrap { trim: true }).render(window, buffer);
         return;
     }
+    // The terminal has another size already than the one that was settled for; word of it is on its way.
+    if window != state.window {
+        return;
+    }
     header(state, Rect { height: 1, ..window }).render(Rect { height: 1, ..window }, buffer);
     buffer.set_style(Rect { height: 1, ..window }, state.theme.header);
     let scene = state.scene();
@@ -138,7 +142,7 @@ fn facts(state: &State) -> Vec<(u8, String, Style)> {
         Some(Link::Lost { .. }) => facts.push((0, "no region: reconnecting".into(), theme.bad)),
         Some(Link::Failed { .. }) => facts.push((0, "no region".into(), theme.bad)),
         Some(Link::Untrusted { .. }) => {
-            facts.push((0, "not trusted: nothing runs".into(), theme.warn))
+            facts.push((0, "not trusted: nothing runs".into(), theme.warn));
         }
         Some(Link::Starting) | None => facts.push((0, "SIMULATED starting…".into(), theme.busy)),
     }

@@ -20,6 +20,9 @@ pub enum Msg {
     Focus(bool),
     /// Nothing happened but time.
     Tick,
+    /// A frame was drawn here. In recordings alone: what views ask for before a frame has its place
+    /// among what else they ask for, and a recording that is played asks in the same order.
+    Frame,
     Link(Link),
     /// Lines of the watch stream.
     Region(Vec<Line>),

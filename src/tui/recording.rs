@@ -3,7 +3,7 @@
 //! One JSON document a line, packed by gzip or plain. The same messages make the same screens, so a
 //! recording is also what pictures and tests are made from.
 
-use super::msg::Stamped;
+use super::msg::{Msg, Stamped};
 use super::state::{Options, State};
 use super::theme::Theme;
 use super::update::{settle, update};
@@ -121,16 +121,19 @@ pub struct Player {
     pub state: State,
     /// Messages taken in so far.
     at: usize,
+    /// Whether it tells when frames were drawn.
+    framed: bool,
 }
 
-/// Messages between two settlements while playing: as many as a frame would take in.
+/// Milliseconds between two frames where a recording does not tell of them.
 const FRAME_MILLIS: i64 = 16;
 
 impl Player {
     pub fn new(recording: Recording) -> Result<Self, RecordingError> {
         let state = State::new(recording.head.options(), recording.head.began)
             .map_err(RecordingError::State)?;
-        Ok(Self { recording, state, at: 0 })
+        let framed = recording.messages.iter().any(|stamped| stamped.msg == Msg::Frame);
+        Ok(Self { recording, state, at: 0, framed })
     }
 
     /// Milliseconds since the beginning.
@@ -160,13 +163,17 @@ impl Player {
         while let Some(stamped) =
             self.recording.messages.get(self.at).filter(|next| next.at <= until)
         {
-            if stamped.at.saturating_sub(settled) >= FRAME_MILLIS {
+            self.at += 1;
+            // What was asked for then was answered then; the answers are among the messages.
+            if stamped.msg == Msg::Frame {
+                settle(&mut self.state);
+                continue;
+            }
+            if !self.framed && stamped.at.saturating_sub(settled) >= FRAME_MILLIS {
                 settle(&mut self.state);
                 settled = stamped.at;
             }
-            // What was asked for then was answered then; the answers are among the messages.
             update(&mut self.state, stamped.clone());
-            self.at += 1;
         }
         settle(&mut self.state);
         Ok(())
@@ -176,7 +183,7 @@ impl Player {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tui::msg::Msg;
+    use crate::tui::view::View;
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     fn key(at: i64, char: char) -> Stamped {
@@ -198,7 +205,7 @@ mod tests {
     fn it_plays_forward_and_back() {
         let text = text(&[key(1100, '?'), key(1300, '?')]);
         let mut player = Player::new(Recording::read(text.as_bytes()).unwrap()).unwrap();
-        let top = |player: &Player| player.state.top().map(|view| view.name());
+        let top = |player: &Player| player.state.top().map(View::name);
         let first = top(&player);
         player.go(200).unwrap();
         assert_eq!(top(&player), Some("help"));

@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 const NOTICE: i64 = 6000;
 /// Screens one can go back to.
 const HISTORY: usize = 50;
+/// Dialogs over each other; nobody finds the way back through more.
+const LAYERS: usize = 12;
 /// Actions whose code can still be shown.
 const ACTIONS: usize = 50;
 
@@ -148,7 +150,7 @@ impl State {
             tour: Tour::offered(options.demo),
             leaving: false,
         };
-        state.open(options.place);
+        state.open(&options.place);
         Ok(state)
     }
 
@@ -182,12 +184,12 @@ impl State {
     }
 
     /// Goes to a place; where one is already there, nothing happens but that dialogs close.
-    pub fn open(&mut self, place: Place) {
+    pub fn open(&mut self, place: &Place) {
         self.layers.clear();
-        if self.screen().and_then(View::place).as_ref() == Some(&place) {
+        if self.screen().and_then(View::place).as_ref() == Some(place) {
             return;
         }
-        let Some(mut view) = screens::open(&place) else {
+        let Some(mut view) = screens::open(place) else {
             self.say(Tone::Bad, format!("There is no screen `{}`", place.screen));
             return;
         };
@@ -200,6 +202,19 @@ impl State {
         self.screens.push(view);
         if self.screens.len() > HISTORY {
             self.screens.remove(0);
+        }
+    }
+
+    /// Puts a dialog over all else. The way out is never barred.
+    pub(super) fn put_over(&mut self, view: Box<dyn View>) {
+        let leaving = |view: &dyn View| view.name() == "leave";
+        if leaving(&*view) && self.top().is_some_and(leaving) {
+            return;
+        }
+        if self.layers.len() < LAYERS || leaving(&*view) {
+            self.layers.push(view);
+        } else {
+            self.say(Tone::Warn, "Too many dialogs are open: Esc closes this one");
         }
     }
 

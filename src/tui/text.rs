@@ -8,8 +8,8 @@ use unicode_width::UnicodeWidthStr;
 /// Characters that reorder or hide what stands around them.
 const fn hidden(char: char) -> bool {
     matches!(char,
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
-        | '\u{061c}' | '\u{fff9}'..='\u{fffb}')
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}'
+        | '\u{061c}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text on one line: tabs become spaces, control characters their pictures (`␛`), and what would

@@ -201,9 +201,10 @@ const SIXTEEN: Theme = Theme {
     title: fg(Color::Green).add_modifier(Modifier::BOLD),
     border: fg(Color::DarkGray),
     focus: fg(Color::Green),
-    header: Style::new().add_modifier(Modifier::REVERSED),
+    // Not reversed: the colours of what stands on it would become patches of background.
+    header: Style::new().fg(Color::Black).bg(Color::Gray),
     key: fg(Color::Yellow).add_modifier(Modifier::BOLD),
-    selected: Style::new().add_modifier(Modifier::REVERSED),
+    selected: Style::new().fg(Color::Black).bg(Color::Gray).add_modifier(Modifier::BOLD),
     marked: fg(Color::Yellow).add_modifier(Modifier::BOLD),
     found: Style::new().fg(Color::Black).bg(Color::Yellow),
     good: fg(Color::Green),
@@ -228,6 +229,9 @@ const SIXTEEN: Theme = Theme {
 
 const BOLD: Style = Style::new().add_modifier(Modifier::BOLD);
 const DIMMED: Style = Style::new().add_modifier(Modifier::DIM);
+/// Dimmed text would hardly be read on it.
+const REVERSED: Style =
+    Style::new().add_modifier(Modifier::REVERSED).remove_modifier(Modifier::DIM);
 
 const PLAIN: Theme = Theme {
     name: "plain",
@@ -240,9 +244,9 @@ const PLAIN: Theme = Theme {
     title: BOLD,
     border: DIMMED,
     focus: BOLD,
-    header: Style::new().add_modifier(Modifier::REVERSED),
+    header: REVERSED,
     key: BOLD,
-    selected: Style::new().add_modifier(Modifier::REVERSED),
+    selected: REVERSED,
     marked: BOLD,
     found: Style::new().add_modifier(Modifier::REVERSED),
     good: Style::new(),

@@ -1,13 +1,14 @@
 //! One message in, a changed state and the effects it asks for out. No I/O, no clock of its own:
 //! the same messages make the same state.
 
+mod subject;
+
 use super::chord::Chord;
 use super::effect::Effect;
 use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Document, Help, Leave, New, Outcome, Palette};
+use super::layers::{Code, Confirm, Help, Leave, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
-use super::screens;
 use super::state::{Action, State};
 use super::theme::THEMES;
 use super::tour::Tour;
@@ -31,7 +32,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         if matches!(stamped.msg, Msg::Tick) {
             return effects;
         }
-        held.push(stamped);
+        hold(held, stamped);
         if held.len() > HELD {
             effects.extend(thaw(state));
             state.say(Tone::Warn, "The freeze ended: too much has happened meanwhile");
@@ -44,6 +45,30 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     effects.extend(take(state, stamped.msg));
     state.effects_of(&effects);
     effects
+}
+
+/// Live lines tell what has come to be so far: of one stream the last of each second is enough.
+fn hold(held: &mut Vec<Stamped>, stamped: Stamped) {
+    let second = stamped.at / 1000;
+    let earlier = held
+        .iter()
+        .rposition(|one| one.at / 1000 != second || is_superseded(&one.msg, &stamped.msg))
+        .filter(|at| held.get(*at).is_some_and(|one| one.at / 1000 == second));
+    if let Some(at) = earlier {
+        held.remove(at);
+    }
+    held.push(stamped);
+}
+
+fn is_superseded(earlier: &Msg, later: &Msg) -> bool {
+    match (earlier, later) {
+        (Msg::Endpoint { name, .. }, Msg::Endpoint { name: same, .. }) => name == same,
+        (Msg::Load(load), Msg::Load(same)) => load.endpoint == same.endpoint,
+        (Msg::Traffic(_), Msg::Traffic(_))
+        | (Msg::Cost(_), Msg::Cost(_))
+        | (Msg::Engine(_), Msg::Engine(_)) => true,
+        _ => false,
+    }
 }
 
 fn thaw(state: &mut State) -> Vec<Effect> {
@@ -76,7 +101,7 @@ fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
         Msg::Mouse(event) => mouse(state, event),
-        Msg::Paste(text) => with_top(state, |view, scene, out| view.pasted(&text, scene, out)),
+        Msg::Paste(text) => paste(state, &text),
         Msg::Resize(columns, rows) => {
             state.window = Rect::new(0, 0, columns, rows);
             Vec::new()
@@ -135,7 +160,7 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
         Err(failure) => {
             let lines = failure.message.lines().count();
             if ran.is_some() && lines > 1 {
-                state.layers.push(Box::new(Outcome::failed(title, &failure.message)));
+                state.put_over(Box::new(Outcome::failed(title, &failure.message)));
             }
             state.say(Tone::Bad, format!("{title}: {}", failure.message));
             return;
@@ -156,7 +181,7 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
     if ran.is_some()
         && let Some(outcome) = Outcome::of(title, value)
     {
-        state.layers.push(Box::new(outcome));
+        state.put_over(Box::new(outcome));
     }
 }
 
@@ -186,9 +211,9 @@ fn with_top(
     let Some(mut view) = taken else { return Vec::new() };
     act(&mut *view, &state.scene(), &mut out);
     if layered {
-        state.layers.push(view)
+        state.layers.push(view);
     } else {
-        state.screens.push(view)
+        state.screens.push(view);
     }
     carry_out(state, out)
 }
@@ -235,6 +260,18 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    if state.layers.is_empty()
+        && let Some(table) = state.screens.last_mut().and_then(|view| view.table())
+        && table.typing()
+    {
+        table.pasted(text);
+        state.keep_filter();
+        return Vec::new();
+    }
+    with_top(state, |view, scene, out| view.pasted(text, scene, out))
+}
+
 /// The contexts whose keys count now, the most particular first.
 pub fn contexts(state: &State) -> Vec<&'static str> {
     let mut contexts = Vec::new();
@@ -256,7 +293,7 @@ fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> V
         return Vec::new();
     }
     if context == GO {
-        state.open(Place::new(binding.action));
+        state.open(&Place::new(binding.action));
         return Vec::new();
     }
     if context == super::tour::CONTEXT {
@@ -283,11 +320,11 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
     match action {
         "help" => {
             let contexts = contexts(state);
-            state.layers.push(Box::new(Help::of(&contexts)));
+            state.put_over(Box::new(Help::of(&contexts)));
         }
         "palette" => {
             let palette = Palette::new(state);
-            state.layers.push(Box::new(palette));
+            state.put_over(Box::new(palette));
         }
         "back" if state.layers.pop().is_some() || state.back() => {}
         "back" => state.say(Tone::Info, "This is where you began; q leaves"),
@@ -315,7 +352,7 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
         }
         "new" => {
             let screen = state.screen().map_or("", View::name);
-            state.layers.push(New::begin(screen, &state.mirror));
+            state.put_over(New::begin(screen, &state.mirror));
         }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],
@@ -323,73 +360,13 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
         "code-last" => match state.actions.back() {
             Some(action) => {
                 let code = Code::of_action(action);
-                state.layers.push(Box::new(code));
+                state.put_over(Box::new(code));
             }
             None => state.say(Tone::Info, "Nothing has been done yet whose code could be shown"),
         },
-        _ => return of_subject(state, action),
+        _ => return subject::act(state, action),
     }
     Vec::new()
-}
-
-/// What acts on marked rows or on the row under the cursor.
-fn of_subject(state: &mut State, action: &str) -> Vec<Effect> {
-    let subjects = state.top().map(View::subjects).unwrap_or_default();
-    let Some(first) = subjects.first() else { return Vec::new() };
-    let listed = |text: fn(&super::row::Row) -> &str| -> String {
-        subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
-    };
-    match action {
-        "describe" => state.layers.push(Box::new(Document::of_row(first))),
-        "code" => state.layers.push(Box::new(Code::of_rows(&subjects))),
-        "copy-name" => return copied(state, listed(|row| &row.name)),
-        "copy-row" => {
-            let mut out = None;
-            with_top(state, |view, scene, _| {
-                out = view.table().map(|table| table.subjects_text(scene));
-            });
-            return out.map(|text| copied(state, text)).unwrap_or_default();
-        }
-        "copy-arn" => return copied(state, listed(|row| &row.arn)),
-        "copy-json" => {
-            let bodies: Vec<_> = subjects.iter().map(|row| &row.body).collect();
-            let text = match bodies.as_slice() {
-                [one] => serde_json::to_string_pretty(one),
-                many => serde_json::to_string_pretty(many),
-            };
-            return copied(state, text.unwrap_or_default());
-        }
-        "edit" => {
-            let text = serde_json::to_string_pretty(&first.body).unwrap_or_default();
-            state.tickets += 1;
-            let (ticket, suffix) = (state.tickets, ".json".to_owned());
-            return vec![Effect::Edit { ticket, suffix, text }];
-        }
-        "delete" => match screens::deletion(&subjects) {
-            Ok(words) => {
-                let names = subjects.iter().map(|row| row.name.clone()).collect();
-                let what = super::mirror::noun(&first.kind);
-                let question = match subjects.len() {
-                    1 => format!("Delete this {what}?"),
-                    many => format!("Delete these {many} {what}s?"),
-                };
-                let mut out = Outbox::from(state.tickets);
-                out.run(words);
-                state.tickets = out.last_ticket();
-                state.layers.push(Box::new(Confirm::new(question, names, out.effects)));
-            }
-            Err(why) => state.say(Tone::Info, why),
-        },
-        _ => {}
-    }
-    Vec::new()
-}
-
-fn copied(state: &mut State, text: String) -> Vec<Effect> {
-    let lines = text.lines().count();
-    let what = if lines == 1 { text.clone() } else { format!("{lines} lines") };
-    state.say(Tone::Good, format!("Copied {what}"));
-    vec![Effect::Copy(text)]
 }
 
 fn leave(state: &mut State) -> Vec<Effect> {
@@ -397,7 +374,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
         state.leaving = true;
         return vec![Effect::Quit { stop: false }];
     }
-    state.layers.push(Box::new(Leave::new(&state.mirror)));
+    state.put_over(Box::new(Leave::new(&state.mirror)));
     Vec::new()
 }
 
@@ -430,8 +407,8 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
     let mut effects = out.effects;
     for request in out.requests {
         match request {
-            Request::Open(place) => state.open(place),
-            Request::Push(view) => state.layers.push(view),
+            Request::Open(place) => state.open(&place),
+            Request::Push(view) => state.put_over(view),
             Request::Close => {
                 if state.layers.pop().is_none() {
                     state.back();
@@ -440,11 +417,11 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             Request::Notice(tone, text) => state.say(tone, text),
             Request::Act(action) => effects.extend(common(state, action)),
             Request::Confirm { question, names, then } => {
-                state.layers.push(Box::new(Confirm::new(question, names, then)));
+                state.put_over(Box::new(Confirm::new(question, names, then)));
             }
             Request::Command(line) => {
                 let palette = Palette::new(state).with(&line, &state.scene());
-                state.layers.push(Box::new(palette));
+                state.put_over(Box::new(palette));
             }
             Request::Theme(theme) => state.theme = theme,
             Request::Ran { line, ticket, capture } => {
@@ -489,3 +466,6 @@ pub fn settle(state: &mut State) -> Vec<Effect> {
     state.effects_of(&effects);
     effects
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,6 +34,8 @@ mod signing;
 mod sweep;
 mod terminal;
 mod trust;
+mod tty;
 mod watch;
 mod wire;
+mod workbench;
 mod xgboost;

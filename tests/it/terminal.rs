@@ -4,20 +4,17 @@
 //! The program in the terminal is this test binary again, running the ignored test `child` in a
 //! scenario named by the environment.
 
-use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+use super::tty::{LIMIT, Tty};
+use portable_pty::CommandBuilder;
 use sagebrush::tui::driver::input::Input;
 use sagebrush::tui::driver::terminal::{Notice, Options, Screen, Suspended};
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 const SCENARIO: &str = "SAGEBRUSH_TERMINAL_SCENARIO";
 const REPORTS: &str = "SAGEBRUSH_TERMINAL_REPORTS";
-
-/// How long anything here may take before it counts as never.
-const LIMIT: Duration = Duration::from_secs(60);
 
 // ------------------------------------------------------------------------------ in the terminal
 
@@ -111,7 +108,7 @@ fn keys(screen: &mut Screen) {
                 seen.push(chord);
             }
             crossterm::event::Event::Resize(columns, rows) => {
-                seen.push(format!("{columns}x{rows}"))
+                seen.push(format!("{columns}x{rows}"));
             }
             crossterm::event::Event::Paste(text) => seen.push(format!("paste:{text}")),
             crossterm::event::Event::Mouse(mouse) => {
@@ -130,114 +127,24 @@ fn wait_for_key(input: &Input) {
 
 // ------------------------------------------------------------------------------ at the terminal
 
-/// A terminal with the scenario running in it.
-struct Tty {
-    master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
-    child: Box<dyn portable_pty::Child + Send + Sync>,
-    output: Receiver<Vec<u8>>,
-    parser: vt100::Parser,
-    raw: Vec<u8>,
-    reports: tempfile::TempDir,
-    /// The line discipline as it was before.
-    before: String,
-}
-
-fn size(columns: u16, rows: u16) -> PtySize {
-    PtySize { cols: columns, rows, pixel_width: 0, pixel_height: 0 }
-}
-
 fn start(scenario: &str) -> Tty {
-    let pair = native_pty_system().openpty(size(60, 10)).unwrap();
-    let reports = tempfile::tempdir().unwrap();
+    start_with(scenario, std::env::temp_dir())
+}
+
+fn start_with(scenario: &str, reports: PathBuf) -> Tty {
     let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
     command.args(["terminal::child", "--exact", "--ignored", "--nocapture", "--quiet"]);
     command.env(SCENARIO, scenario);
-    command.env(REPORTS, reports.path());
+    command.env(REPORTS, reports);
     command.env("TERM", "xterm-256color");
-    let before = modes(&*pair.master);
-    let child = pair.slave.spawn_command(command).unwrap();
-    drop(pair.slave);
-    let mut reader = pair.master.try_clone_reader().unwrap();
-    let writer = pair.master.take_writer().unwrap();
-    let (sender, output) = channel();
-    std::thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = reader.read(&mut bytes) {
-            if sender.send(bytes[..count].to_vec()).is_err() {
-                return;
-            }
-        }
-    });
-    let parser = vt100::Parser::new(10.try_into().unwrap(), 60.try_into().unwrap(), 0);
-    Tty { master: pair.master, writer, child, output, parser, raw: Vec::new(), reports, before }
+    Tty::start(command, 60, 10)
 }
 
-/// The line discipline's settings that a shell would notice.
-fn modes(master: &dyn MasterPty) -> String {
-    let termios = master.get_termios().unwrap();
-    format!("{:?} {:?} {:?}", termios.input_flags, termios.output_flags, termios.local_flags)
-}
-
-impl Tty {
-    /// Takes what comes until the screen fulfils the condition.
-    fn until(&mut self, what: &str, condition: impl Fn(&vt100::Screen) -> bool) {
-        let deadline = Instant::now() + LIMIT;
-        while !condition(self.parser.screen()) {
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.take(&bytes),
-                Err(RecvTimeoutError::Timeout) => panic!("never came: {what}\n{}", self.contents()),
-                Err(RecvTimeoutError::Disconnected) => {
-                    panic!("ended before: {what}\n{}", self.contents())
-                }
-            }
-        }
-    }
-
-    fn until_shown(&mut self, text: &str) {
-        self.until(text, |screen| screen.contents().contains(text));
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.raw.extend_from_slice(bytes);
-        self.parser.process(bytes);
-    }
-
-    fn contents(&self) -> String {
-        self.parser.screen().contents()
-    }
-
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.process_id().unwrap()).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
-    fn type_in(&mut self, text: &str) {
-        self.writer.write_all(text.as_bytes()).unwrap();
-        self.writer.flush().unwrap();
-    }
-
-    /// Waits for the end, and checks that the terminal is as it was.
-    fn end(&mut self) -> portable_pty::ExitStatus {
-        let after = self.child.wait().unwrap();
-        let modes = modes(&*self.master);
-        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(500)) {
-            self.take(&bytes);
-        }
-        assert_eq!(modes, self.before, "the line discipline is as it was");
-        let screen = self.parser.screen();
-        assert!(!screen.alternate_screen(), "the alternate screen is left");
-        assert!(!screen.hide_cursor(), "the cursor is there");
-        assert!(!screen.bracketed_paste(), "pastes are plain");
-        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
-        assert!(!self.contents().contains("drawn too late"));
-        after
-    }
-
-    fn times(&self, bytes: &str) -> usize {
-        self.raw.windows(bytes.len()).filter(|window| *window == bytes.as_bytes()).count()
-    }
+/// Waits for the end; nothing that was drawn after it was said may have come.
+fn end(tty: &mut Tty) -> portable_pty::ExitStatus {
+    let status = tty.end();
+    assert!(!tty.contents().contains("drawn too late"));
+    status
 }
 
 const LEAVES: &str = "\x1b[?1049l";
@@ -245,7 +152,7 @@ const LEAVES: &str = "\x1b[?1049l";
 #[test]
 fn a_normal_end_gives_the_terminal_back_once() {
     let mut tty = start("end");
-    let status = tty.end();
+    let status = end(&mut tty);
     assert!(status.success(), "{status:?} {}", tty.contents());
     assert_eq!(tty.times(LEAVES), 1);
     assert_eq!((tty.times("\x1b[22;0t"), tty.times("\x1b[23;0t")), (1, 1), "the title too");
@@ -255,18 +162,19 @@ fn a_normal_end_gives_the_terminal_back_once() {
 #[test]
 fn an_error_gives_the_terminal_back() {
     let mut tty = start("error");
-    assert_eq!(tty.end().exit_code(), 7);
+    assert_eq!(end(&mut tty).exit_code(), 7);
     assert_eq!(tty.times(LEAVES), 1);
 }
 
 #[test]
 fn a_panic_gives_the_terminal_back_and_says_where_the_report_lies() {
-    let mut tty = start("panic");
-    let status = tty.end();
+    let reports = tempfile::tempdir().unwrap();
+    let mut tty = start_with("panic", reports.path().to_owned());
+    let status = end(&mut tty);
     assert!(!status.success());
     assert_eq!(tty.times(LEAVES), 1);
     let reports: Vec<PathBuf> =
-        std::fs::read_dir(tty.reports.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        std::fs::read_dir(reports.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     let [report] = reports.as_slice() else { panic!("{reports:?}") };
     let told = String::from_utf8_lossy(&tty.raw);
     assert!(told.contains("sagebrush broke"), "{told}");
@@ -277,8 +185,9 @@ fn a_panic_gives_the_terminal_back_and_says_where_the_report_lies() {
 
 #[test]
 fn a_panic_of_a_thread_ends_the_screen_too() {
-    let mut tty = start("thread");
-    tty.end();
+    let reports = tempfile::tempdir().unwrap();
+    let mut tty = start_with("thread", reports.path().to_owned());
+    end(&mut tty);
     assert_eq!(tty.times(LEAVES), 1);
     assert!(String::from_utf8_lossy(&tty.raw).contains("told: true"), "{}", tty.contents());
 }
@@ -291,7 +200,7 @@ fn signals_give_the_terminal_back_and_let_the_workbench_end() {
         let mut tty = start("signal");
         tty.until_shown("on the screen");
         tty.signal(signal);
-        assert_eq!(tty.end().exit_code(), code);
+        assert_eq!(end(&mut tty).exit_code(), code);
         assert_eq!(tty.times(LEAVES), 1);
     }
 }
@@ -302,7 +211,7 @@ fn a_workbench_that_does_not_end_is_ended_by_the_signal() {
         let mut tty = start("stuck");
         tty.until_shown("on the screen");
         tty.signal(signal);
-        let status = tty.end();
+        let status = end(&mut tty);
         assert!(status.signal().is_some(), "{status:?}");
         assert_eq!(tty.times(LEAVES), 1);
     }
@@ -319,7 +228,7 @@ fn after_a_stop_everything_is_taken_and_drawn_again() {
     tty.until_shown("drawn again");
     assert!(tty.parser.screen().alternate_screen());
     tty.signal(rustix::process::Signal::TERM);
-    tty.end();
+    end(&mut tty);
 }
 
 #[test]
@@ -327,7 +236,7 @@ fn suspending_where_no_shell_waits_comes_back() {
     let mut tty = start("suspend");
     tty.until_shown("back on the screen");
     tty.type_in("q");
-    assert!(tty.end().success());
+    assert!(end(&mut tty).success());
     assert_eq!(tty.times(LEAVES), 2);
 }
 
@@ -341,7 +250,7 @@ fn an_editor_has_the_terminal_and_all_keys() {
     tty.until_shown("edited: all of this line");
     assert!(tty.parser.screen().alternate_screen());
     tty.type_in("q");
-    assert!(tty.end().success());
+    assert!(end(&mut tty).success());
 }
 
 #[test]
@@ -360,10 +269,10 @@ fn keys_pastes_the_mouse_and_sizes_arrive() {
     tty.until_shown("mouse:4,5");
     tty.type_in("\x1b");
     tty.until_shown("esc");
-    tty.master.resize(size(58, 9)).unwrap();
+    tty.resize(58, 9);
     tty.until_shown("58x9");
     tty.type_in("q");
-    assert!(tty.end().success());
+    assert!(end(&mut tty).success());
 }
 
 #[test]

@@ -14,10 +14,7 @@ pub(super) fn input(service: &str, operation: &str) -> Shape {
 }
 
 /// The members with their shapes, in order.
-pub(super) fn members<'v>(
-    shape: Shape,
-    members: &'v Map<String, Value>,
-) -> Vec<(&'v str, &'v Value, Shape)> {
+pub(super) fn members(shape: Shape, members: &Map<String, Value>) -> Vec<(&str, &Value, Shape)> {
     let kind = shape.map(|(service, id)| (service, &service.get(id).kind));
     let mut ordered: Vec<(usize, &str, &Value, Shape)> = members
         .iter()

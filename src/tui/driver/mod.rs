@@ -220,6 +220,12 @@ impl Driver {
     }
 
     fn typed(&mut self, event: Event) {
+        // What a terminal keeps of what stood in another size is anybody's guess.
+        if matches!(event, Event::Resize(..))
+            && let Err(error) = self.screen.redraw()
+        {
+            self.state.say(Tone::Bad, format!("The terminal: {error}"));
+        }
         self.take(match event {
             Event::Key(key) => Msg::Key(key),
             Event::Mouse(mouse) => Msg::Mouse(mouse),
@@ -259,15 +265,19 @@ impl Driver {
     fn take(&mut self, msg: Msg) {
         let at = self.clock.now().as_millis();
         let stamped = Stamped { at, msg };
+        self.record(&stamped);
+        let effects = update(&mut self.state, stamped);
+        self.perform(effects);
+        self.dirty = true;
+    }
+
+    fn record(&mut self, stamped: &Stamped) {
         if let Some(recorder) = &mut self.recorder
-            && let Err(error) = recorder.keep(&stamped)
+            && let Err(error) = recorder.keep(stamped)
         {
             self.recorder = None;
             self.state.say(Tone::Bad, format!("The recording ended: {error}"));
         }
-        let effects = update(&mut self.state, stamped);
-        self.perform(effects);
-        self.dirty = true;
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
@@ -342,6 +352,7 @@ impl Driver {
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        self.record(&Stamped { at: self.clock.now().as_millis(), msg: Msg::Frame });
         let effects = settle(&mut self.state);
         self.perform(effects);
         let state = &self.state;

@@ -123,7 +123,7 @@ impl Performer {
             };
             let mut session = Session::new(client, base, progress);
             let (outcome, calls) = command::run_noting(&mut session, &words).await;
-            (outcome.map(document).map_err(|error| failed(&error)), calls)
+            (outcome.as_ref().map(document).map_err(failed), calls)
         });
     }
 
@@ -269,7 +269,7 @@ async fn invoke(client: &Client, invocation: Invocation) -> Result<Value, CallEr
     }))
 }
 
-fn document(outcome: Outcome) -> Value {
+fn document(outcome: &Outcome) -> Value {
     let tables: Vec<Value> = outcome
         .tables
         .iter()

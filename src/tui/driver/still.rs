@@ -48,7 +48,7 @@ impl Still {
         let msg = Msg::Resize(self.size.0, self.size.1);
         update(state, Stamped { at, msg });
         if let Some(place) = &self.place {
-            state.open(place.clone());
+            state.open(place);
         }
         settle(state);
     }
@@ -57,6 +57,10 @@ impl Still {
         for chord in &self.keys {
             update(state, Stamped { at, msg: Msg::Key(chord.event()) });
             settle(state);
+        }
+        // What is said of keys pressed for the picture's sake would cover the hints.
+        if !self.keys.is_empty() {
+            state.notice = None;
         }
     }
 

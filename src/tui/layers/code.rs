@@ -112,7 +112,7 @@ impl Code {
         }
     }
 
-    fn to_tab(&mut self, tab: usize) {
+    fn show_tab(&mut self, tab: usize) {
         self.tab = tab % TABS.len();
         (self.top, self.pan) = (0, 0);
     }
@@ -263,8 +263,8 @@ impl View for Code {
     fn act(&mut self, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {
         let page = i64::try_from(self.height).unwrap_or(1);
         match action {
-            "next-tab" => self.to_tab(self.tab + 1),
-            "previous-tab" => self.to_tab(self.tab + TABS.len() - 1),
+            "next-tab" => self.show_tab(self.tab + 1),
+            "previous-tab" => self.show_tab(self.tab + TABS.len() - 1),
             "copy-all" => {
                 out.effect(Effect::Copy(self.text.clone()));
                 let lines = self.lines.len();
@@ -284,7 +284,7 @@ impl View for Code {
             "top" => self.top = 0,
             "bottom" => self.scroll(i64::MAX),
             tab => match TABS.iter().position(|(_, name, ..)| *name == tab) {
-                Some(at) => self.to_tab(at),
+                Some(at) => self.show_tab(at),
                 None => return false,
             },
         }

@@ -89,8 +89,7 @@ impl View for Document {
                     Some((at, count)) => format!("hit {at} of {count}   "),
                     None => String::new(),
                 };
-                let path = self.viewer.path().unwrap_or_default();
-                let line = Line::styled(format!(" {hits}{path}"), scene.theme.dim);
+                let line = Line::styled(format!(" {hits}"), scene.theme.dim);
                 frame.render_widget(line, foot);
             }
         }

@@ -479,7 +479,7 @@ mod tests {
                     }])),
                     Step::Traffic(n, i) => mirror.take(&traffic(1.0, &format!("n{n}"), i)),
                     Step::Resync => {
-                        let rows: Vec<Row> = mirror.kinds.values().flat_map(|rows| rows.iter())
+                        let rows: Vec<Row> = mirror.kinds.values().flat_map(crate::tui::mirror::Rows::iter)
                             .map(|(_, row)| (**row).clone()).collect();
                         let mut lines = vec![Line::Snapshot { revision: 9, rows: 0 }];
                         lines.extend(rows.into_iter().map(Line::Row));
@@ -489,7 +489,7 @@ mod tests {
                 }
             }
             let mut anew = Attention::default();
-            for (_, row) in mirror.kinds.values().flat_map(|rows| rows.iter()) {
+            for (_, row) in mirror.kinds.values().flat_map(crate::tui::mirror::Rows::iter) {
                 anew.row(row);
             }
             prop_assert_eq!(&mirror.attention.standing, &anew.standing);

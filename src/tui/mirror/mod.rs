@@ -134,10 +134,10 @@ impl Mirror {
     fn line(&mut self, line: &Line) {
         match line {
             Line::Snapshot { revision, .. } => {
-                self.revision = *revision;
-                // The first one is shown as it comes; a later one when it is whole.
+                // The first one is shown as it comes; a later one, with its revision, when it is whole.
                 self.arriving = self.ready.then(BTreeMap::new);
                 if !self.ready {
+                    self.revision = *revision;
                     self.kinds.clear();
                     self.attention.forget();
                 }

@@ -1,6 +1,7 @@
 //! What has happened lately, in words: the events pane, and what needs attention.
 
 use super::noun;
+use crate::domain::kind;
 use crate::tui::row::Row;
 use std::collections::VecDeque;
 
@@ -41,6 +42,9 @@ impl Notes {
     }
 
     pub(super) fn change(&mut self, at: f64, created: bool, before: Option<&Row>, row: &Row) {
+        if row.kind == kind::LEDGER {
+            return;
+        }
         let noun = noun(&row.kind);
         let approval = |row: &Row| row.text("ModelApprovalStatus").to_owned();
         let secondary = |row: &Row| row.text("SecondaryStatus").to_owned();
@@ -61,6 +65,9 @@ impl Notes {
     }
 
     pub(super) fn deletion(&mut self, at: f64, kind: &str, name: &str) {
+        if kind == kind::LEDGER {
+            return;
+        }
         let text = format!("{} {name}: deleted", noun(kind));
         let status = "Deleted".into();
         self.push(Note { at, kind: kind.into(), name: name.into(), status, text });

@@ -22,8 +22,10 @@ pub(super) static BINDINGS: &[Binding] =
 
 static COLUMNS: &[Column] = &[
     columns::NAME,
-    Column::new("IMAGE", 16, |row, scene| Cell::text(image(row).to_owned(), scene.theme.text))
-        .grow(1),
+    Column::new("IMAGE OR PACKAGE", 16, |row, scene| {
+        Cell::text(image(row).to_owned(), scene.theme.text)
+    })
+    .grow(1),
     Column::new("DATA", 16, |row, scene| Cell::text(data(row).to_owned(), scene.theme.dim))
         .grow(2)
         .rank(2),
@@ -44,11 +46,10 @@ fn first(row: &Row) -> Option<&Value> {
 fn image(row: &Row) -> &str {
     let image = first(row).and_then(|container| container.get("Image")).and_then(Value::as_str);
     let package = first(row).and_then(|one| one.get("ModelPackageName")).and_then(Value::as_str);
-    // The registry's host says nothing that the repository does not.
-    image
-        .map(|image| image.split_once('/').map_or(image, |(_, name)| name))
-        .or(package)
-        .unwrap_or_default()
+    // The registry's host says nothing that the repository does not, and an ARN's beginning nothing
+    // at all.
+    let last = |text: &'_ str| text.split_once('/').map_or(0, |(host, _)| host.len() + 1);
+    image.or(package).map(|text| &text[last(text)..]).unwrap_or_default()
 }
 
 fn data(row: &Row) -> &str {

@@ -355,7 +355,7 @@ impl View for Browser {
         } else {
             if !self.jobs.is_empty() {
                 let said = format!("  read or written by {}", self.jobs.join(", "));
-                line.push(Span::styled(clean(&said).into_owned(), theme.faint));
+                line.push(Span::styled(clean(&said).into_owned(), theme.dim));
             }
         }
         frame.render_widget(Line::from(line), Rect { height: area.height.min(1), ..area });

@@ -5,6 +5,7 @@
 //! reads a clock: the same test makes the same screens.
 
 pub(crate) mod bench;
+pub(crate) mod storm;
 mod traffic;
 
 pub(crate) use traffic::{Traffic, instance};

@@ -110,7 +110,7 @@ impl Tour {
                 self.stage = Stage::Offered;
             }
             Stage::Doing { step, deed, ticket: None, since } => {
-                self.go(step, deed, since, scene, out)
+                self.go(step, deed, since, scene, out);
             }
             _ => {}
         }

@@ -52,7 +52,7 @@ fn token(text: &str, first: bool, theme: &Theme) -> (usize, Style) {
             (length, style)
         }
         '\\' => (1, theme.faint),
-        _ => (span(text, |char| char.is_whitespace()).max(char.len_utf8()), theme.text),
+        _ => (span(text, char::is_whitespace).max(char.len_utf8()), theme.text),
     }
 }
 

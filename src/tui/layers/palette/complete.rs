@@ -95,7 +95,7 @@ pub(super) fn is_verb(line: &str) -> bool {
 pub(super) fn changes(words: &[String]) -> bool {
     let word = |at: usize| words.get(at).map_or("", String::as_str);
     match word(0) {
-        "say" | "wait" | "logs" | "describe" | "list" | "expect" | "download" | "invoke" => false,
+        "say" | "wait" | "logs" | "describe" | "list" | "expect" | "download" => false,
         "bucket" => word(1) != "list",
         "call" => {
             let operation = word(2).to_lowercase();
@@ -335,7 +335,7 @@ fn instance_types() -> Vec<(String, String)> {
     let about = |kind: &crate::domain::instance::InstanceType| {
         format!("{} vCPUs, {} GiB", kind.vcpus, kind.memory_mib / 1024)
     };
-    Catalog::builtin().iter().map(|kind| (kind.name.to_string(), about(kind))).collect()
+    Catalog::builtin().iter().map(|kind| (kind.name.clone(), about(kind))).collect()
 }
 
 /// The row kind of a grammar kind's word.
@@ -412,6 +412,6 @@ fn ranked(all: Vec<Candidate>, part: &str) -> Vec<Candidate> {
             Some((candidate.show.starts_with(part), score, candidate))
         })
         .collect();
-    scored.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)));
+    scored.sort_by_key(|(begins, score, _)| std::cmp::Reverse((*begins, *score)));
     scored.into_iter().map(|(_, _, candidate)| candidate).take(MOST).collect()
 }

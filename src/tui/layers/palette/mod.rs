@@ -20,6 +20,10 @@ use ratatui::text::{Line, Span};
 use std::collections::BTreeMap;
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Characters of a line; more is no command that anybody reads.
+const LONGEST: usize = 4096;
 
 /// Candidates shown at once.
 const SHOWN: usize = 12;
@@ -219,6 +223,7 @@ impl View for Palette {
             KeyCode::Down => self.go(1),
             KeyCode::Char('p') if control => self.go(-1),
             KeyCode::Char('n') if control => self.go(1),
+            KeyCode::Char(_) if !control && self.input.value().len() >= LONGEST => {}
             _ => {
                 self.input.handle_event(&Event::Key(key));
                 self.complete(scene);
@@ -229,7 +234,8 @@ impl View for Palette {
 
     fn pasted(&mut self, text: &str, scene: &Scene<'_>, _out: &mut Outbox) {
         let line = text.lines().next().unwrap_or_default();
-        self.input = Input::new(format!("{}{line}", self.input.value()));
+        let line = format!("{}{line}", self.input.value());
+        self.input = Input::new(line.chars().take(LONGEST).collect());
         self.complete(scene);
     }
 }
@@ -244,10 +250,8 @@ impl Palette {
         let mut rest = after.chars();
         let under = rest.next().map_or_else(|| " ".to_owned(), String::from);
         // Of a long line the end is seen, where the cursor usually is.
-        let mut shown = clean(before).into_owned();
-        while width(&shown) + 3 > room && !shown.is_empty() {
-            shown.remove(0);
-        }
+        let before = clean(before);
+        let shown = end_of(&before, room.saturating_sub(3)).to_owned();
         let ghost = self
             .candidates
             .first()
@@ -263,6 +267,19 @@ impl Palette {
             Span::styled(clean(ghost.get(1..).unwrap_or_default()).into_owned(), theme.faint),
         ])
     }
+}
+
+/// As much of the text's end as fits into so many columns.
+fn end_of(text: &str, columns: usize) -> &str {
+    let (mut start, mut used) = (text.len(), 0);
+    for (at, grapheme) in text.grapheme_indices(true).rev() {
+        used += width(grapheme);
+        if used > columns {
+            break;
+        }
+        start = at;
+    }
+    &text[start..]
 }
 
 fn candidate_line(

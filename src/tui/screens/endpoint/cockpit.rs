@@ -203,7 +203,7 @@ impl Cockpit {
             _ if self.applying.is_some() => {}
             Some(split) => self.applying = Some(out.run(split.words(&self.name))),
             None => {
-                out.notice(Tone::Info, "Nothing to apply: ← and → change the selected share first")
+                out.notice(Tone::Info, "Nothing to apply: ← and → change the selected share first");
             }
         }
     }
@@ -294,7 +294,7 @@ impl Cockpit {
         if renamed || version != self.version {
             let latency = |one: &Variant| {
                 let live = watched.and_then(|watched| watched.variant(&one.name));
-                live.map(|live| live.latency()).unwrap_or_default()
+                live.map(crate::tui::mirror::live::Variant::latency).unwrap_or_default()
             };
             self.latencies = self.variants.iter().map(latency).collect();
             self.version = version;

@@ -126,7 +126,9 @@ fn line(
     }
     let used: usize = spans.iter().map(Span::width).sum();
     let took = one.pings.last().filter(|ping| ping.outcome == "ok").map(|ping| ping.took_us);
-    let took = took.map(|took| format!(" {}", format::micros(took as f64))).unwrap_or_default();
+    // Both are as wide whatever they say, so that they stand below each other.
+    let took = took.map(|took| format::micros(took as f64)).unwrap_or_default();
+    let took = format!(" {took:>7}");
     let room = columns.saturating_sub(used + took.chars().count()).min(PINGS);
     spans.extend(pings(&one.pings, room, theme));
     spans.push(Span::styled(took, theme.dim));
@@ -150,7 +152,8 @@ fn pings(all: &[Ping], room: usize, theme: &Theme) -> Vec<Span<'static>> {
         "silent" => Span::styled("○", theme.bad),
         _ => Span::styled("✖", theme.bad),
     };
-    shown.iter().map(one).collect()
+    let before = Span::raw(" ".repeat(room.saturating_sub(shown.len())));
+    std::iter::once(before).chain(shown.iter().map(one)).collect()
 }
 
 fn gone(name: &str, one: &Instance, columns: usize, scene: &Scene<'_>) -> Line<'static> {

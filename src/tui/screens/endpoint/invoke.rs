@@ -262,7 +262,7 @@ impl Invoke {
             frame.render_widget(&self.editor, rows.editor);
         } else {
             let words = "i to write a payload; Enter sends it";
-            frame.render_widget(Line::styled(words, scene.theme.faint), rows.editor);
+            frame.render_widget(Line::styled(words, scene.theme.dim), rows.editor);
         }
         frame.render_widget(self.outcome(rows.status.width, scene), rows.status);
         if self.history.get(self.at).is_some_and(|exchange| exchange.outcome.is_some()) {
@@ -292,7 +292,7 @@ impl Invoke {
         }
         if let Some(origin) = self.origin.as_ref().filter(|_| !self.editing || columns > 90) {
             let room = usize::from(columns).saturating_sub(used + 3);
-            spans.push(Span::styled(format!("   {}", fit(&clean(origin), room)), theme.faint));
+            spans.push(Span::styled(format!("   {}", fit(&clean(origin), room)), theme.dim));
         }
         Line::from(spans)
     }
@@ -320,7 +320,7 @@ impl Invoke {
                 vec![Span::styled(fit(&text, usize::from(columns)).into_owned(), theme.bad)]
             }
         };
-        spans.push(Span::styled(place, theme.faint));
+        spans.push(Span::styled(place, theme.dim));
         Line::from(spans)
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn state(
         let more = if account.hourly.unpriced > 0 { " and more" } else { "" };
         facts.push((format!("{}/h{more}", format::money(Some(account.hourly.known))), theme.dim));
     }
-    facts.push((format!("changed {} ago", columns::age(row.modified, scene)), theme.faint));
+    facts.push((format!("changed {} ago", columns::age(row.modified, scene)), theme.dim));
     let mut used: usize = spans.iter().map(Span::width).sum();
     for (text, style) in facts {
         used += width(&text) + 3;

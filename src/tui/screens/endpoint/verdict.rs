@@ -112,7 +112,7 @@ fn said(one: &Judged, scene: &Scene<'_>) -> Vec<Line<'static>> {
     for answer in &one.verdict.answers {
         lines.push(sentence(answer, scene));
         if answer.question == Question::Accuracy && answer.finding == Finding::NoData {
-            lines.push(Line::styled("  t sends rows with known labels", theme.faint));
+            lines.push(Line::styled("  t sends rows with known labels", theme.dim));
         }
     }
     let causes = match one.differs.as_slice() {
@@ -133,7 +133,7 @@ fn said(one: &Judged, scene: &Scene<'_>) -> Vec<Line<'static>> {
         None => "since the endpoint began".to_owned(),
     };
     let words = format!("  {b} and {a} requests {since}; wrong at most 1 time in 20, ever");
-    lines.push(Line::styled(words, theme.faint));
+    lines.push(Line::styled(words, theme.dim));
     lines
 }
 

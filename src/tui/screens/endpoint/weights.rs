@@ -91,7 +91,7 @@ fn places(area: Rect) -> Vec<(&'static Column, Rect)> {
     let mut x = area.x.saturating_add(2);
     let mut places = Vec::new();
     for one in shown {
-        let extra = if parts == 0 { 0 } else { (spare * one.grow / parts).min(14) };
+        let extra = (spare * one.grow).checked_div(parts).unwrap_or(0).min(14);
         let columns = (one.least + extra).min(area.right().saturating_sub(x));
         if columns == 0 {
             break;
@@ -212,7 +212,7 @@ impl Weights<'_> {
                 self.board.variants.get(self.board.selected).map_or("", |one| one.name.as_str());
             let text =
                 format!("  ← → move the share of {}, a preview until a asks for it", clean(name));
-            return Line::styled(fit(&text, columns).into_owned(), theme.faint);
+            return Line::styled(fit(&text, columns).into_owned(), theme.dim);
         };
         if self.applying {
             return Line::styled("  ◐ asking for the new split…", theme.busy);

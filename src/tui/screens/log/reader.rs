@@ -65,17 +65,17 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Of something that mostly has one stream, whose name says nothing new.
+    pub fn of_one() -> Self {
+        let mut reader = Self::default();
+        reader.pane.toggle_names();
+        reader
+    }
+
     /// Goes to the first line of that time when it comes, with what led there lit up.
     pub fn sought(at: i64, words: &str) -> Self {
         let mut reader = Self { sought: Some(at), search: words.to_owned(), ..Self::default() };
         reader.pane.set_search(Filter::parse(words).ok());
-        reader
-    }
-
-    /// Names of streams are left out until somebody asks for them.
-    pub fn of_one() -> Self {
-        let mut reader = Self::default();
-        reader.pane.toggle_names();
         reader
     }
 

@@ -34,7 +34,7 @@ pub static BINDINGS: &[Binding] = &[
 ];
 
 /// Columns of the names at the left.
-const NAMES: u16 = 26;
+const NAMES: u16 = 34;
 /// Rows above the entries: the sides' heads and the verdict.
 const HEAD: u16 = 4;
 

@@ -39,7 +39,7 @@ pub(super) static BINDINGS: &[Binding] = &[
 const DETAIL: u16 = 11;
 
 static COLUMNS: &[Column] = &[
-    Column::new("VERSION", 8, |row, scene| {
+    Column::new("VERSION", 9, |row, scene| {
         let text = match row.number("ModelPackageVersion") {
             Some(version) => format!("{version}"),
             None => row.name.clone(),
@@ -54,7 +54,7 @@ static COLUMNS: &[Column] = &[
         let mood = mood(status);
         Cell::text(format!("{} {status}", mood.mark()), mood.style(scene.theme))
     }),
-    Column::new("METRICS", 18, |row, scene| metrics(row, scene)).grow(2),
+    Column::new("METRICS", 18, metrics).grow(2),
     Column::new("ALGORITHM", 14, |row, scene| {
         Cell::text(facts::algorithm(row).to_owned(), scene.theme.text)
     })

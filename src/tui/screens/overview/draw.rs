@@ -95,7 +95,7 @@ fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene
     let name = clean(&node.row.name).into_owned();
     let name_room = room.saturating_sub(2);
     let about_room = name_room.saturating_sub(width(&name) + 2);
-    let name = fit(&name, name_room).into_owned();
+    let name = shortened(&name, name_room);
     let style = if selected { theme.accent.patch(theme.selected) } else { theme.accent };
     buffer.set_stringn(line.x + 2, line.y, &name, name_room, style);
     if about_room > 3 {
@@ -106,6 +106,21 @@ fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene
     if selected {
         buffer.set_style(line, theme.selected);
     }
+}
+
+/// A name that is too long loses its middle: names in a picture often differ at their ends.
+fn shortened(name: &str, room: usize) -> String {
+    if width(name) <= room || room < 8 {
+        return fit(name, room).into_owned();
+    }
+    let tail = room / 2;
+    let mut rest = name;
+    while width(rest) > tail {
+        let mut chars = rest.chars();
+        chars.next();
+        rest = chars.as_str();
+    }
+    format!("{}{rest}", fit(name, room - width(rest)))
 }
 
 fn status_of(row: &Row) -> String {
@@ -155,14 +170,15 @@ fn draw_variant(
     let theme = scene.theme;
     let room = usize::from(line.width);
     let rate = variant_rate(scene, &node.row.name, &variant.name);
-    let name = fit(&clean(&variant.name), 10.min(room)).into_owned();
+    let named = if room < 28 { 6 } else { 10 };
+    let name = fit(&clean(&variant.name), named.min(room)).into_owned();
     let x = line.x + 2;
     buffer.set_stringn(x, line.y, &name, room.saturating_sub(2), theme.series(at));
-    let left = room.saturating_sub(2 + 11);
+    let left = room.saturating_sub(2 + named + 1);
     let bar = 10.min(left.saturating_sub(14));
     let full = (variant.share * bar as f64).round() as usize;
     let bar: String = (0..bar).map(|cell| if cell < full { '▰' } else { '▱' }).collect();
-    let mut x = x + 11;
+    let mut x = x + named as u16 + 1;
     let put = |x: u16, text: &str, style: Style, buffer: &mut Buffer| -> u16 {
         let room = line.right().saturating_sub(x);
         buffer.set_stringn(x, line.y, text, usize::from(room), style);
@@ -170,8 +186,10 @@ fn draw_variant(
     };
     x = put(x, &bar, theme.series(at), buffer);
     x = put(x, &format!(" {:>3.0}%", variant.share * 100.0), theme.text, buffer);
-    if let Some(rate) = rate {
-        put(x, &format!(" {}", crate::tui::format::rate(rate)), theme.dim, buffer);
+    let rate = rate.map(|rate| format!(" {}", crate::tui::format::rate(rate)));
+    // Half a number would be another one.
+    if let Some(rate) = rate.filter(|rate| usize::from(x) + width(rate) <= line.right().into()) {
+        put(x, &rate, theme.dim, buffer);
     }
 }
 

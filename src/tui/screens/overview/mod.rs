@@ -12,13 +12,14 @@ use crate::tui::msg::Link;
 use crate::tui::row::Row;
 use crate::tui::screens;
 use crate::tui::status::{Mood, mood};
-use crate::tui::text::{clean, fit, pad};
+use crate::tui::text::{clean, fit, width};
 use crate::tui::view::{Outbox, Place, Scene, View};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph, Wrap};
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use topology::{COLUMNS, Topology};
 
@@ -55,6 +56,8 @@ pub struct Overview {
     /// The name and kind of the node under the cursor.
     at: Option<(String, String)>,
     attention: Vec<Item>,
+    /// When, and of which revision and link.
+    looked: Option<(i64, u64, Option<Discriminant<Link>>)>,
     attention_at: usize,
     /// From the newest.
     event_at: usize,
@@ -130,6 +133,17 @@ impl Overview {
         }
     }
 
+    /// What needs attention does so by the passing of time and by traffic too: once a second is soon.
+    fn look_after(&mut self, scene: &Scene<'_>) {
+        let link = scene.mirror.link.as_ref().map(discriminant);
+        let now = (scene.now / 1000, scene.mirror.revision, link);
+        if self.looked != Some(now) {
+            self.looked = Some(now);
+            self.attention = scene.mirror.attention(scene.now, ATTENTION);
+            self.attention_at = self.attention_at.min(self.attention.len().saturating_sub(1));
+        }
+    }
+
     fn select_first(&mut self) {
         // What serves is what one comes for.
         let order = |node: &topology::Node| (COLUMNS - node.column, node.line);
@@ -185,7 +199,8 @@ impl Overview {
 
     fn draw_region(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let block = self.pane(Pane::Region, " Region ".into(), scene);
-        let summary = Line::styled(format!(" {} ", summary(scene)), scene.theme.dim);
+        let summary = summary(scene, usize::from(area.width).saturating_sub(14));
+        let summary = Line::styled(format!(" {summary} "), scene.theme.dim);
         let inner = block.inner(area);
         frame.render_widget(block.title_bottom(summary.right_aligned()), area);
         if self.topology.nodes.is_empty() {
@@ -251,10 +266,12 @@ impl Overview {
             let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
             let mood = mood(&note.status);
             let clock = crate::tui::cost::clock((note.at * 1000.0) as i64);
+            let room = usize::from(inner.width).saturating_sub(clock.len() + 5);
+            let shown = fit(&clean(&note.text), room).into_owned();
             let line = Line::from(vec![
-                Span::styled(format!(" {clock} "), scene.theme.faint),
+                Span::styled(format!(" {clock} "), scene.theme.dim),
                 Span::styled(format!("{} ", mood.mark()), mood.style(scene.theme)),
-                Span::styled(pad(&clean(&note.text), usize::from(inner.width)), scene.theme.text),
+                Span::styled(shown, scene.theme.text),
             ]);
             frame.render_widget(line, area);
             if focused && index == self.event_at {
@@ -276,8 +293,8 @@ const fn gravity(severity: Severity) -> Mood {
     }
 }
 
-/// What all of it does and costs, in a line.
-fn summary(scene: &Scene<'_>) -> String {
+/// What all of it does and costs, in a line; what does not fit is left out.
+fn summary(scene: &Scene<'_>, room: usize) -> String {
     let rates = scene.mirror.live.traffic.total(scene.now as f64 / 1000.0);
     let mut parts = vec![format!("{} requests", format::rate(rates.requests))];
     if rates.errors() > 0.0 {
@@ -288,6 +305,9 @@ fn summary(scene: &Scene<'_>) -> String {
         if cost.unknown > 0 {
             parts.push(format!("{} without a known price", cost.unknown));
         }
+    }
+    while parts.len() > 1 && width(&parts.join(" · ")) > room {
+        parts.pop();
     }
     parts.join(" · ")
 }
@@ -341,9 +361,8 @@ impl View for Overview {
             if self.selected().is_none() {
                 self.select_first();
             }
-            self.attention = scene.mirror.attention(scene.now, ATTENTION);
-            self.attention_at = self.attention_at.min(self.attention.len().saturating_sub(1));
         }
+        self.look_after(scene);
         self.event_at = self.event_at.min(scene.mirror.notes.len().saturating_sub(1));
     }
 
@@ -398,10 +417,10 @@ impl View for Overview {
                 match pane {
                     Pane::Region => self.click(event, place),
                     Pane::Attention => {
-                        self.attention_at = line.min(self.attention.len().saturating_sub(1))
+                        self.attention_at = line.min(self.attention.len().saturating_sub(1));
                     }
                     Pane::Events => {
-                        self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1))
+                        self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1));
                     }
                 }
                 if before == (self.pane, self.at.clone(), self.attention_at, self.event_at) {

@@ -56,19 +56,23 @@ impl Settings {
     /// shows what else there is.
     fn move_cursor(&mut self, by: isize) {
         let last = self.entries.len().saturating_sub(1);
-        let target = self.cursor.saturating_add_signed(by).min(last);
-        let rests = |index: &usize| self.entries.get(*index).is_some_and(Entry::rests);
-        let found = if by > 0 {
-            (target..=last).find(rests).or_else(|| (self.cursor + 1..=last).rfind(rests))
+        let forward = by > 0;
+        let wanted = self.cursor.saturating_add_signed(by).min(last);
+        let rests = |at: &usize| self.entries.get(*at).is_some_and(Entry::rests);
+        let found = if forward {
+            let nearer = (self.cursor + 1..wanted).rev().find(rests);
+            (wanted..=last).find(rests).or(nearer)
         } else {
-            (0..=target).rfind(rests).or_else(|| (0..self.cursor).find(rests))
+            let nearer = (wanted + 1..self.cursor).find(rests);
+            (0..=wanted).rev().find(rests).or(nearer)
         };
         match found {
-            Some(index) => {
-                self.cursor = index;
+            Some(to) => {
+                self.cursor = to;
                 self.keep_in_sight();
             }
-            None => self.offset = if by > 0 { self.most() } else { 0 },
+            // Only headings there: scroll, so that they are seen.
+            None => self.offset = if forward { self.most() } else { 0 },
         }
     }
 
@@ -373,9 +377,9 @@ impl View for Settings {
             _ => return false,
         };
         if self.inside {
-            self.move_cursor(by)
+            self.move_cursor(by);
         } else {
-            self.move_section(by)
+            self.move_section(by);
         }
         true
     }

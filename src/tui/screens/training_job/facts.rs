@@ -226,7 +226,7 @@ pub fn train_line(row: &Row, name: &str) -> String {
     if let Some(first) = types.first().filter(|first| **first != "text/csv") {
         words.extend(["--content-type".to_owned(), (*first).to_owned()]);
     }
-    words.extend(["--output".to_owned(), row.at("/OutputDataConfig/S3OutputPath").to_owned()]);
+    words.extend(["--to".to_owned(), row.at("/OutputDataConfig/S3OutputPath").to_owned()]);
     let settings = row.body.get("HyperParameters").and_then(Value::as_object);
     for (name, value) in settings.into_iter().flatten() {
         words
@@ -303,7 +303,7 @@ mod tests {
         assert_eq!(
             train_line(&row, "green-2"),
             "train green-2 xgboost --on ml.m5.large --input train=s3://iris/train.csv \
-             --input validation=s3://iris/test.csv --output s3://iris/models \
+             --input validation=s3://iris/test.csv --to s3://iris/models \
              --set num_class=3 --set num_round=40 --set objective=multi:softprob"
         );
         assert_eq!(quoted("it's [0-9]+"), r"'it'\''s [0-9]+'");

@@ -178,7 +178,7 @@ impl Job {
         match (self.progress(row), facts::is_over(row)) {
             (Some(progress), false) => parts.push((progress, theme.busy)),
             (None, false) if doing => {
-                parts.push((clean(facts::message(row)).into_owned(), theme.dim))
+                parts.push((clean(facts::message(row)).into_owned(), theme.dim));
             }
             _ => {}
         }

@@ -128,12 +128,8 @@ fn commands_are_put_into_the_palette() {
     assert!(bench.text().contains(":register green --from green"), "{}", bench.text());
     bench.keys("esc E");
     assert!(bench.text().contains(":deploy green-live green=green --on ml.m5.large"));
-    bench.keys("esc a");
-    assert!(
-        bench.text().contains("--output s3://iris/models --set num_class=3 --set num_round=40"),
-        "{}",
-        bench.text()
-    );
+    bench.keys("esc a home");
+    assert!(bench.text().contains(":train green-2 xgboost --on ml.m5.large"), "{}", bench.text());
     let mut bench = one("red", (80, 24));
     bench.keys("R");
     assert!(bench.text().contains("There is no model yet"));

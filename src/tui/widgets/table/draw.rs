@@ -33,7 +33,7 @@ impl Table {
         let mut x = area.x.saturating_add(GUTTER);
         let mut spans = Vec::with_capacity(shown.len());
         for (index, column) in shown {
-            let extra = if parts == 0 { 0 } else { spare * column.grow / parts };
+            let extra = (spare * column.grow).checked_div(parts).unwrap_or(0);
             let right = area.x.saturating_add(area.width);
             let columns = (column.least + extra).min(right.saturating_sub(x));
             if columns == 0 {

@@ -26,6 +26,9 @@ use tui_input::backend::crossterm::EventHandler;
 /// Columns that change by themselves are sorted anew this often, in milliseconds.
 const RESORT: i64 = 1000;
 
+/// Characters of a filter; more is none that anybody types.
+const LONGEST: usize = 4096;
+
 struct Entry {
     order: Order,
     key: Key,
@@ -315,6 +318,7 @@ impl Table {
             }
             KeyCode::Up | KeyCode::Down => return false,
             KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::ALT) => return false,
+            KeyCode::Char(_) if self.input.value().len() >= LONGEST => {}
             _ => {
                 self.input.handle_event(&Event::Key(key));
                 self.apply_filter();
@@ -326,6 +330,7 @@ impl Table {
     pub fn pasted(&mut self, text: &str) {
         let line = text.lines().next().unwrap_or_default();
         let text = format!("{}{line}", self.input.value());
+        let text: String = text.chars().take(LONGEST).collect();
         self.set_filter(&text);
     }
 

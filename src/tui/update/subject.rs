@@ -1,0 +1,69 @@
+//! What the common keys do to what is marked or under the cursor.
+
+use crate::tui::effect::Effect;
+use crate::tui::layers::{Code, Confirm, Document};
+use crate::tui::mirror::noun;
+use crate::tui::row::Row;
+use crate::tui::screens;
+use crate::tui::state::State;
+use crate::tui::update::with_top;
+use crate::tui::view::{Outbox, Tone, View};
+
+pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
+    let subjects = state.top().map(View::subjects).unwrap_or_default();
+    let Some(first) = subjects.first() else { return Vec::new() };
+    let listed = |text: fn(&Row) -> &str| -> String {
+        subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
+    };
+    match action {
+        "describe" => state.put_over(Box::new(Document::of_row(first))),
+        "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
+        "copy-name" => return copied(state, listed(|row| &row.name)),
+        "copy-row" => {
+            let mut out = None;
+            with_top(state, |view, scene, _| {
+                out = view.table().map(|table| table.subjects_text(scene));
+            });
+            return out.map(|text| copied(state, text)).unwrap_or_default();
+        }
+        "copy-arn" => return copied(state, listed(|row| &row.arn)),
+        "copy-json" => {
+            let bodies: Vec<_> = subjects.iter().map(|row| &row.body).collect();
+            let text = match bodies.as_slice() {
+                [one] => serde_json::to_string_pretty(one),
+                many => serde_json::to_string_pretty(many),
+            };
+            return copied(state, text.unwrap_or_default());
+        }
+        "edit" => {
+            let text = serde_json::to_string_pretty(&first.body).unwrap_or_default();
+            state.tickets += 1;
+            let (ticket, suffix) = (state.tickets, ".json".to_owned());
+            return vec![Effect::Edit { ticket, suffix, text }];
+        }
+        "delete" => match screens::deletion(&subjects) {
+            Ok(words) => {
+                let names = subjects.iter().map(|row| row.name.clone()).collect();
+                let what = noun(&first.kind);
+                let question = match subjects.len() {
+                    1 => format!("Delete this {what}?"),
+                    many => format!("Delete these {many} {what}s?"),
+                };
+                let mut out = Outbox::from(state.tickets);
+                out.run(words);
+                state.tickets = out.last_ticket();
+                state.put_over(Box::new(Confirm::new(question, names, out.effects)));
+            }
+            Err(why) => state.say(Tone::Info, why),
+        },
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn copied(state: &mut State, text: String) -> Vec<Effect> {
+    let lines = text.lines().count();
+    let what = if lines == 1 { text.clone() } else { format!("{lines} lines") };
+    state.say(Tone::Good, format!("Copied {what}"));
+    vec![Effect::Copy(text)]
+}
