@@ -29,7 +29,7 @@ bucket create iris
 upload train.csv s3://iris/
 train blue linear-learner --input train=s3://iris/train.csv --set predictor_type=multiclass_classifier --set num_classes=3
 wait blue
-register iris --from blue --description \"it's $5, \\\"the first\\\"\"
+register iris --from blue --description \"it's \\$5, \\\"the first\\\"\"
 approve iris/1 --comment fine
 deploy iris-live blue=iris/1
 ";

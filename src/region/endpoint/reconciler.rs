@@ -126,6 +126,8 @@ impl Hall {
         }
         let poke = Arc::new(Notify::new());
         pokes.insert(key.clone(), Arc::clone(&poke));
+        // A runtime that shuts down drops the task at once, and its seat takes the lock.
+        drop(pokes);
         let seat = Seat { hall: Arc::clone(self), key };
         tasks.spawn(Actor::new(seat, name.to_owned(), poke).run());
     }
