@@ -227,7 +227,7 @@ fn read(tty: &mut Tty) {
     });
     tty.type_in("P");
     tty.until_shown("percentiles, last 60 s");
-    tty.until("the spectrum", |screen| line_with(screen, &["50%", "99%"]));
+    tty.until("the spectrum", |screen| line_with(screen, &["50 %", "99 %"]));
     tty.type_in("O");
     tty.until_shown("last 5 min");
 }
