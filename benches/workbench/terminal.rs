@@ -29,7 +29,8 @@ impl Screen {
         let size = PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sagebrush"));
-        command.args(["--workspace".as_ref(), folder.as_os_str()]);
+        command.arg("--workspace");
+        command.arg(folder);
         command.args(arguments);
         command.cwd(folder);
         command.env_clear();
