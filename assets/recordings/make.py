@@ -26,8 +26,8 @@ HERE = Path(__file__).resolve().parent
 SIZE = (120, 40)
 # Where the workspace seems to lie.
 SHOWN = "/home/ada/cancer"
-# Readings of an endpoint or of one's own traffic nearer than this are left out, in milliseconds.
-APART = 480
+# Readings nearer than this are left out, in milliseconds. Charts want one of an endpoint each second.
+APART = {"Endpoint": 480, "Load": 480, "Cost": 1900}
 
 
 class Session:
@@ -91,7 +91,7 @@ def play(session):
     session.mark("training")
     session.wait("demo 3/9")
     session.wait("Your turn: shift the split")
-    time.sleep(45)
+    time.sleep(40)
     session.mark("live")
     session.keys(*["Left"] * 4)
     session.mark("preview")
@@ -100,7 +100,7 @@ def play(session):
     session.mark("overview")
     session.keys("Escape", ".")
     session.wait("demo 6/9")
-    time.sleep(20)
+    time.sleep(16)
     session.mark("shifted")
     session.keys(".")
     session.wait("demo 7/9")
@@ -139,7 +139,7 @@ def play(session):
     session.mark("buckets")
     session.keys("Enter")
     time.sleep(1)
-    session.keys("G")
+    session.keys("G", "l")
     time.sleep(1.5)
     session.mark("bucket")
     session.keys("7")
@@ -182,13 +182,13 @@ def trimmed(raw, folder):
         document = json.loads(line)
         msg = document.get("msg")
         kind = next(iter(msg)) if isinstance(msg, dict) else msg
-        if kind in ("Endpoint", "Load"):
+        if kind in APART:
             reading = msg[kind]
             # A change of its state is kept always.
-            state = str([reading.get("line", {}).get(key) for key in ("status", "config")])
-            state = state if kind == "Endpoint" else str(reading["running"])
+            of = [reading.get("line", {}).get(key) for key in ("status", "config")]
+            state = [*of, reading.get("running"), reading.get("Running")]
             at, known = last.get(kind, (0, None))
-            if document["at"] - at < APART and state == known:
+            if document["at"] - at < APART[kind] and state == known:
                 continue
             last[kind] = (document["at"], state)
             for variant in reading.get("line", {}).get("variants", []):
