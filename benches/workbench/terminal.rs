@@ -51,7 +51,11 @@ impl Screen {
                 }
             }
         });
-        let parser = vt100::Parser::new(rows, columns, 0);
+        let parser = vt100::Parser::new(
+            rows.try_into().expect("rows"),
+            columns.try_into().expect("columns"),
+            0,
+        );
         Self { child, spawned, parser, heard, writer, _master: pair.master }
     }
 
@@ -83,7 +87,7 @@ impl Screen {
             };
             self.parser.process(&bytes);
             let (_, columns) = self.parser.screen().size();
-            let text = self.parser.screen().rows(0, columns).nth(usize::from(row));
+            let text = self.parser.screen().rows(0, columns.get()).nth(usize::from(row));
             if shown(&text.unwrap_or_default()) {
                 return at;
             }

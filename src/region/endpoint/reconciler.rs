@@ -106,7 +106,9 @@ impl Hall {
 
     /// Looks once more at endpoints whose task has ended.
     fn adopt_left(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
-        for name in std::mem::take(&mut *lock(&self.left)) {
+        // Taken before the loop, which would hold the lock to its end: see `adopt`.
+        let left = std::mem::take(&mut *lock(&self.left));
+        for name in left {
             let row = self.region.store().read(|snapshot| snapshot.get(kind::ENDPOINT, &name));
             match row {
                 Ok(Some(row)) => self.adopt(&row.name, tasks),

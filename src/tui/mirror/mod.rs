@@ -115,10 +115,10 @@ impl Mirror {
         self.bill.read(cost);
         let before = std::mem::replace(&mut self.cost, cost.clone());
         for list in ["TrainingJobs", "Endpoints"] {
-            if self.cost.get(list).is_none()
+            if let Some(cost) = self.cost.as_object_mut()
                 && let Some(lines) = before.get(list)
             {
-                self.cost[list] = lines.clone();
+                cost.entry(list).or_insert_with(|| lines.clone());
             }
         }
     }

@@ -62,3 +62,14 @@ fn changes_since_a_mark() {
     rows.replace(vec![row("c", "")]);
     assert!(matches!(rows.since(mark), Changes::Everything));
 }
+
+#[test]
+fn a_bill_that_is_none_does_no_harm() {
+    let mut mirror = Mirror::default();
+    let lists = serde_json::json!({"Endpoints": [{"Name": "e"}], "TrainingJobs": []});
+    mirror.take(&Msg::Cost(lists.clone()));
+    mirror.take(&Msg::Cost(serde_json::json!({"At": 1.0})));
+    assert_eq!(mirror.cost["Endpoints"], lists["Endpoints"]);
+    mirror.take(&Msg::Cost(serde_json::json!("none")));
+    assert_eq!(mirror.cost, "none");
+}

@@ -52,13 +52,15 @@ pub struct TerminalSource {
     resize: signal_hook::SigId,
     /// The last wait found bytes of which no event has come yet.
     partial: bool,
+    /// Crossterm may have read more than it has handed out: the terminal does not tell of that.
+    ahead: bool,
 }
 
 impl TerminalSource {
     pub fn new() -> io::Result<(Self, Waker)> {
         // Handlers run in the order in which they came: crossterm must know of a new size before
         // this side asks it.
-        event::poll(Duration::ZERO)?;
+        let ahead = event::poll(Duration::ZERO)?;
         let (woken, wake) = pair()?;
         let (resized, signal) = pair()?;
         let resize = signal_hook::low_level::pipe::register(signal_hook::consts::SIGWINCH, signal)?;
@@ -66,7 +68,7 @@ impl TerminalSource {
             // A full pipe wakes as well as one more byte in it.
             (&wake).write_all(&[0]).ok();
         });
-        Ok((Self { woken, resized, resize, partial: false }, waker))
+        Ok((Self { woken, resized, resize, partial: false, ahead }, waker))
     }
 }
 
@@ -84,6 +86,9 @@ fn drain(mut stream: &UnixStream) {
 
 impl Source for TerminalSource {
     fn wait(&mut self) -> io::Result<Readiness> {
+        if std::mem::take(&mut self.ahead) {
+            return Ok(Readiness::Ready);
+        }
         let stdin = io::stdin();
         // Bytes that make no event yet leave the terminal readable to `poll` but not to crossterm,
         // which asks at edges: then a little patience instead of a spin.
@@ -118,10 +123,13 @@ impl Source for TerminalSource {
     fn read(&mut self) -> io::Result<Option<Event>> {
         match event::poll(Duration::ZERO) {
             Ok(true) => {
-                self.partial = false;
+                (self.partial, self.ahead) = (false, true);
                 event::read().map(Some)
             }
-            Ok(false) => Ok(None),
+            Ok(false) => {
+                self.ahead = false;
+                Ok(None)
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
             Err(error) => Err(error),
         }
