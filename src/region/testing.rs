@@ -138,7 +138,11 @@ impl Engine for FakeEngine {
         self.running.lock().unwrap().push(Arc::clone(&fake));
         match spec.mode {
             Mode::Serve => drop(tokio::spawn(serve(Arc::clone(&fake)))),
-            Mode::Train => drop(tokio::spawn(train(Arc::clone(&fake), spec))),
+            Mode::Train => {
+                // Before anybody can see it run, and stop it.
+                work(&fake, &spec);
+                drop(tokio::spawn(train(Arc::clone(&fake), spec)));
+            }
         }
         Ok(fake)
     }
@@ -183,7 +187,8 @@ async fn answer(mut connection: tokio::net::UnixStream, status: &str) {
     let _ = connection.write_all(text.as_bytes()).await;
 }
 
-async fn train(fake: Arc<Fake>, spec: ContainerSpec) {
+/// What every fake training leaves.
+fn work(fake: &Fake, spec: &ContainerSpec) {
     let opt_ml = spec.root.join("opt/ml");
     for folder in ["model", "output/data", "checkpoints"] {
         std::fs::create_dir_all(opt_ml.join(folder)).unwrap();
@@ -191,6 +196,10 @@ async fn train(fake: Arc<Fake>, spec: ContainerSpec) {
     spec.output.line("epoch 1 loss=2.5");
     spec.output.line("epoch 2 loss=0.5");
     std::fs::write(opt_ml.join("model/model.bin"), &fake.id).unwrap();
+}
+
+async fn train(fake: Arc<Fake>, spec: ContainerSpec) {
+    let opt_ml = spec.root.join("opt/ml");
     match fake.image.as_str() {
         // The first waits for the other, and ends by the signal that follows the other's failure.
         "fake/second-fails" if !fake.id.ends_with("algo-2") => {

@@ -6,6 +6,7 @@ use super::state::State;
 use super::text::{clean, fit, width};
 use super::view::Tone;
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
@@ -16,6 +17,24 @@ pub const LEAST: (u16, u16) = (60, 16);
 
 /// Draws the whole window.
 pub fn draw(state: &State, frame: &mut Frame<'_>) {
+    paint(state, frame);
+    guard(frame.buffer_mut());
+}
+
+/// Whatever a view has drawn: no cell steers the terminal, hides its neighbours or takes no place.
+fn guard(buffer: &mut Buffer) {
+    for cell in &mut buffer.content {
+        let symbol = cell.symbol();
+        if symbol.len() == 1 && symbol.as_bytes()[0].is_ascii_graphic() || symbol == " " {
+            continue;
+        }
+        if !(1..=2).contains(&width(symbol)) || clean(symbol) != symbol {
+            cell.set_symbol("·");
+        }
+    }
+}
+
+fn paint(state: &State, frame: &mut Frame<'_>) {
     let window = frame.area();
     let buffer = frame.buffer_mut();
     buffer.set_style(window, state.theme.text);

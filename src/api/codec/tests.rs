@@ -348,6 +348,8 @@ fn is_empty(value: &Value) -> bool {
     match value {
         Value::Object(object) => object.is_empty(),
         Value::Array(items) => items.is_empty(),
+        // A map's entry whose value was such an object: the wire has its key alone.
+        Value::Null => true,
         _ => false,
     }
 }
