@@ -118,6 +118,7 @@ fn header(state: &State, area: Rect) -> Line<'static> {
     let mut shown: Vec<(u8, String, Style)> = Vec::new();
     right.sort_by_key(|(rank, ..)| *rank);
     for (rank, text, style) in right {
+        let text = clean(&text).into_owned();
         let columns = width(&text) + 2;
         if columns <= room {
             room -= columns;

@@ -195,7 +195,8 @@ fn collect(mirror: &Mirror, row: &Arc<Row>, found: &mut Vec<Arc<Row>>) {
         kind::TRAINING_JOB => row.text("RoleArn"),
         _ => "",
     };
-    if let Some(role) = mirror.row(kind::ROLE, role.rsplit('/').next().unwrap_or_default()) {
+    let role = role.rsplit('/').next().filter(|name| !name.is_empty());
+    if let Some(role) = role.and_then(|name| mirror.row(kind::ROLE, name)) {
         collect(mirror, role, found);
     }
     let group = mirror.row(kind::MODEL_PACKAGE_GROUP, &row.parent);

@@ -132,6 +132,8 @@ impl Invoke {
             KeyCode::Enter if alone && !control => self.send(endpoint, scene, out),
             KeyCode::Enter => self.editor.insert_newline(),
             _ if self.length() >= LONGEST && matches!(key.code, KeyCode::Char(_)) => {}
+            // The editor shows what it holds as it is.
+            KeyCode::Char(char) if clean(&char.to_string()) != char.to_string() => {}
             _ => {
                 self.editor.input(key);
                 self.origin = None;

@@ -74,7 +74,8 @@ fn layout(area: Rect, lines: usize) -> Layout {
     // The lower panes have a third, more when the picture needs less.
     let wanted = u16::try_from(lines).unwrap_or(u16::MAX).saturating_add(3);
     let least = (area.height / 3).max(5).min(area.height);
-    let region = wanted.clamp(area.height / 2, area.height - least);
+    let most = area.height - least;
+    let region = wanted.clamp((area.height / 2).min(most), most);
     let below = Rect { y: area.y + region, height: area.height - region, ..area };
     let left = below.width / 2;
     Layout {
