@@ -3,6 +3,7 @@
 //! stdout is data and stderr is talk, so that `sagebrush … -o json | jq` works while long work
 //! shows its progress.
 
+mod background;
 mod workbench;
 
 use clap::{CommandFactory, Parser};
@@ -32,6 +33,9 @@ pub fn main() -> ExitCode {
     install_tracing(quiet);
     if let Err(error) = color_eyre::install() {
         eprintln!("warning: {error}");
+    }
+    if matches!(&cli.command, Some(Command::Serve(args)) if args.detached) {
+        background::step_back();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -15,23 +15,43 @@ pub struct Server {
     pub client: Client,
 }
 
+fn attached(folder: &Path) -> Attached {
+    Attached::read(&folder.join(".sagebrush")).expect("the region has left word")
+}
+
+/// A client of the region that runs in the folder.
+pub fn client(folder: &Path) -> Client {
+    let credentials =
+        Credentials::load_or_make(&folder.join(".sagebrush")).expect("the region has a key");
+    let attached = attached(folder);
+    Client::new(attached.address, signing_key(credentials), &attached.region)
+}
+
 impl Server {
     /// Starts `serve` in `folder` and returns when it has said that it is ready.
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// The same in the background, as the workbench starts it.
+    #[allow(dead_code, reason = "the workbench's benchmark asks for it")]
+    pub fn start_detached(folder: &Path) -> Self {
+        Self::start_with(folder, &["--detached"])
+    }
+
+    fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sagebrush"))
             .args(["serve", "--port", "0", "--workspace"])
             .arg(folder)
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the region starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("stdout is a pipe");
         BufReader::new(stdout).read_line(&mut line).expect("the region says that it is ready");
-        let kept = folder.join(".sagebrush");
-        let attached = Attached::read(&kept).expect("the region has left word");
-        let credentials = Credentials::load_or_make(&kept).expect("the region has a key");
-        let client = Client::new(attached.address, signing_key(credentials), &attached.region);
-        Self { child, folder: folder.to_owned(), address: attached.address, client }
+        let attached = attached(folder);
+        Self { child, folder: folder.to_owned(), address: attached.address, client: client(folder) }
     }
 
     /// The region's process.

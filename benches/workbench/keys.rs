@@ -9,10 +9,12 @@ use bytes::Bytes;
 use sagebrush::client::{Client, Invocation};
 use sagebrush::domain::time::{Clock, SystemClock};
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 const SIZE: (u16, u16) = (200, 60);
@@ -30,7 +32,7 @@ pub fn run() {
     let scratch = tempfile::tempdir().expect("a scratch folder");
     let (home, folder) = workspace(scratch.path(), 0);
     let data = concat!(env!("CARGO_MANIFEST_DIR"), "/workspaces/cancer/data");
-    let server = Server::start(&folder);
+    let _server = Server::start_detached(&folder);
     for line in [
         "bucket create bench",
         &format!("upload {data}/ s3://bench/"),
@@ -49,26 +51,23 @@ pub fn run() {
             .status();
         assert!(run.is_ok_and(|status| status.success()), "`{line}` failed");
     }
-    let (done, sent, told) = Default::default();
-    let load = Load { done, sent, told, client: server.client.clone() };
     println!("key to frame at 200×60, ms (aim: p99 16 or less)");
     let quiet = |screen: &str| press(&home, &folder, screen, PRESSES);
     println!("  {}  cockpit, no load", quiet("endpoints").text());
-    let driver = load.start();
+    let load = Load::start(&folder);
     std::thread::sleep(Duration::from_secs(1));
-    let (sent, told, begun) = (load.sent(), load.told(), Instant::now());
+    let ((sent, told), begun) = (load.counts.now(), Instant::now());
     let mut cockpit = quiet("endpoints");
     let mut log = quiet("logs");
     let seconds = begun.elapsed().as_secs_f64();
     println!("  {}  cockpit, under load", cockpit.text());
     println!("  {}  the flooded log, under load", log.text());
+    let now = load.counts.now();
     println!(
         "  meanwhile {:.0} requests/s, {:.0} log lines/s",
-        (load.sent() - sent) as f64 / seconds,
-        (load.told() - told) as f64 / seconds
+        (now.0 - sent) as f64 / seconds,
+        (now.1 - told) as f64 / seconds
     );
-    load.done.store(true, Ordering::Relaxed);
-    driver.join().expect("the load ends");
 }
 
 /// Help opens and closes; each time it is waited for.
@@ -96,44 +95,80 @@ fn press(home: &Path, folder: &Path, screen: &str, times: usize) -> Times {
     found
 }
 
-/// What an outside program does to the region.
+/// A program of its own, in a session of its own, that drives the endpoint and floods the log.
 struct Load {
-    done: Arc<AtomicBool>,
-    sent: Arc<AtomicU64>,
-    told: Arc<AtomicU64>,
-    client: Client,
+    child: Child,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    sent: AtomicU64,
+    told: AtomicU64,
+}
+
+impl Counts {
+    fn now(&self) -> (u64, u64) {
+        (self.sent.load(Ordering::Relaxed), self.told.load(Ordering::Relaxed))
+    }
 }
 
 impl Load {
-    fn sent(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
-    }
-
-    fn told(&self) -> u64 {
-        self.told.load(Ordering::Relaxed)
-    }
-
-    fn start(&self) -> std::thread::JoinHandle<()> {
-        let (done, sent, told) =
-            (Arc::clone(&self.done), Arc::clone(&self.sent), Arc::clone(&self.told));
-        let client = self.client.clone();
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new("setsid")
+            .arg(std::env::current_exe().expect("this program"))
+            .arg("load")
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the load starts");
+        let lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
+        let counts: Arc<Counts> = Arc::default();
+        let kept = Arc::clone(&counts);
+        let (begun, begins) = channel();
         std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
-            runtime.block_on(async {
-                let mut tasks = tokio::task::JoinSet::new();
-                for _ in 0..USERS {
-                    tasks.spawn(user(client.clone(), Arc::clone(&done), Arc::clone(&sent)));
-                }
-                tasks.spawn(flood(client, done, told));
-                while tasks.join_next().await.is_some() {}
-            });
-        })
+            for line in lines.map_while(Result::ok) {
+                let (sent, told) = line.split_once(' ').expect("two counts");
+                kept.sent.store(sent.parse().expect("a count"), Ordering::Relaxed);
+                kept.told.store(told.parse().expect("a count"), Ordering::Relaxed);
+                begun.send(()).ok();
+            }
+        });
+        begins.recv().expect("the load runs");
+        Self { child, counts }
     }
 }
 
-async fn user(client: Client, done: Arc<AtomicBool>, sent: Arc<AtomicU64>) {
-    while !done.load(Ordering::Relaxed) {
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What `workbench load FOLDER` does until it is killed: prints what it sent so far, every second.
+pub fn load(folder: &Path) {
+    let client = super::server::client(folder);
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
+    let counts: Arc<Counts> = Arc::default();
+    runtime.block_on(async {
+        for _ in 0..USERS {
+            tokio::spawn(user(client.clone(), Arc::clone(&counts)));
+        }
+        tokio::spawn(flood(client, Arc::clone(&counts)));
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            let (sent, told) = counts.now();
+            println!("{sent} {told}");
+        }
+    });
+}
+
+async fn user(client: Client, counts: Arc<Counts>) {
+    loop {
         let invocation = Invocation {
             endpoint: "live".into(),
             variant: None,
@@ -142,18 +177,18 @@ async fn user(client: Client, done: Arc<AtomicBool>, sent: Arc<AtomicU64>) {
             body: Bytes::from_static(ROW.as_bytes()),
         };
         client.invoke(invocation).await.expect("an answer");
-        sent.fetch_add(1, Ordering::Relaxed);
+        counts.sent.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-async fn flood(client: Client, done: Arc<AtomicBool>, told: Arc<AtomicU64>) {
+async fn flood(client: Client, counts: Arc<Counts>) {
     let group = json!({"logGroupName": GROUP});
     client.call("logs", "CreateLogGroup", &group).await.expect("a group");
     let stream = json!({"logGroupName": GROUP, "logStreamName": "flood"});
     client.call("logs", "CreateLogStream", &stream).await.expect("a stream");
     let mut turns = tokio::time::interval(Duration::from_secs_f64(1.0 / CALLS as f64));
     let mut number = 0_u64;
-    while !done.load(Ordering::Relaxed) {
+    loop {
         turns.tick().await;
         let now = SystemClock.now().as_millis();
         let events: Vec<Value> = (0..LINES / CALLS)
@@ -166,6 +201,6 @@ async fn flood(client: Client, done: Arc<AtomicBool>, told: Arc<AtomicU64>) {
         number += LINES / CALLS;
         let input = json!({"logGroupName": GROUP, "logStreamName": "flood", "logEvents": events});
         client.call("logs", "PutLogEvents", &input).await.expect("lines are taken");
-        told.fetch_add(LINES / CALLS, Ordering::Relaxed);
+        counts.told.fetch_add(LINES / CALLS, Ordering::Relaxed);
     }
 }

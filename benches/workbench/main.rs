@@ -29,6 +29,11 @@ mod terminal;
 fn main() {
     let arguments: Vec<String> =
         std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if let [what, folder] = arguments.as_slice()
+        && what == "load"
+    {
+        return keys::load(folder.as_ref());
+    }
     let wanted = |section: &str| arguments.is_empty() || arguments.iter().any(|a| a == section);
     println!("cores: {}", std::thread::available_parallelism().map_or(0, usize::from));
     if wanted("frame") {

@@ -152,6 +152,9 @@ pub struct ServeArgs {
     /// The port on 127.0.0.1; 7242 or the next free one when left out, 0 for any
     #[arg(long)]
     pub port: Option<u16>,
+    /// Leave the session of whoever started it: a verb or the workbench that needed a region
+    #[arg(long, hide = true)]
+    pub detached: bool,
 }
 
 #[derive(Clone, Debug, Args)]

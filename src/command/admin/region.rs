@@ -51,7 +51,8 @@ pub async fn attach_or_start(workspace: &Workspace) -> Result<(Client, Option<u3
     }
 }
 
-/// Starts `serve` in the background and waits for its line.
+/// Starts `serve` in the background and waits for its line. It makes a session of its own: no key
+/// and no hang-up of this terminal reaches it.
 async fn start(workspace: &Workspace) -> Result<(), CommandError> {
     let binary =
         std::env::current_exe().map_err(|error| CommandError::io("finding this binary", error))?;
@@ -61,12 +62,11 @@ async fn start(workspace: &Workspace) -> Result<(), CommandError> {
     let mut talk = tempfile::tempfile().map_err(failed)?;
     let mut command = tokio::process::Command::new(binary);
     command
-        .args(["serve", "--workspace"])
+        .args(["serve", "--detached", "--workspace"])
         .arg(&workspace.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(talk.try_clone().map_err(failed)?)
-        .process_group(0);
+        .stderr(talk.try_clone().map_err(failed)?);
     let mut child =
         command.spawn().map_err(|error| CommandError::io("starting the region", error))?;
     let Some(stdout) = child.stdout.take() else {

@@ -1,5 +1,6 @@
 //! Buckets: the list.
 
+use super::list::Listing;
 use crate::domain::kind;
 use crate::tui::columns;
 use crate::tui::format;
@@ -8,10 +9,8 @@ use crate::tui::layers::Prompt;
 use crate::tui::mirror::BUCKET;
 use crate::tui::mirror::lineage::uris;
 use crate::tui::row::Row;
-use crate::tui::view::{Outbox, Place, Scene, View};
+use crate::tui::view::{Outbox, Scene};
 use crate::tui::widgets::table::{Cell, Column, Table};
-use ratatui::Frame;
-use ratatui::layout::Rect;
 use std::sync::Arc;
 
 pub(super) static BINDINGS: &[Binding] = &[
@@ -39,21 +38,31 @@ static COLUMNS: &[Column] = &[
     columns::CREATED,
 ];
 
-pub struct List {
-    table: Table,
-}
+pub static LIST: Listing = Listing {
+    act,
+    ..Listing::new(
+        "buckets",
+        "Buckets",
+        BUCKET,
+        COLUMNS,
+        "No buckets yet. N creates one; `:upload data/ s3://BUCKET/` fills it",
+    )
+};
 
-impl Default for List {
-    fn default() -> Self {
-        let empty = "No buckets yet. N creates one; `:upload data/ s3://BUCKET/` fills it";
-        Self { table: Table::new(COLUMNS).empty(empty) }
+fn act(table: &Table, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {
+    let all = || table.subjects().iter().map(|row| format!("s3://{}/", row.name)).collect();
+    match action {
+        "new" => create(out),
+        "upload" => {
+            if let Some(row) = table.row() {
+                upload(format!("s3://{}/", row.name), out);
+            }
+        }
+        "download" => download(all(), out),
+        "copy-uri" => copy(&all(), out),
+        _ => return false,
     }
-}
-
-impl List {
-    fn uris(&self) -> Vec<String> {
-        self.table.subjects().iter().map(|row| format!("s3://{}/", row.name)).collect()
-    }
+    true
 }
 
 /// Asks for a bucket's name and creates it.
@@ -103,60 +112,6 @@ pub(super) fn download(uris: Vec<String>, out: &mut Outbox) {
         }
     });
     out.push(prompt.with(target).hint("a path from the workspace's folder"));
-}
-
-impl View for List {
-    fn name(&self) -> &'static str {
-        "buckets"
-    }
-
-    fn place(&self) -> Option<Place> {
-        Some(Place::new("buckets"))
-    }
-
-    fn title(&self) -> String {
-        "Buckets".into()
-    }
-
-    fn shares(&self) -> &'static [&'static str] {
-        &["table"]
-    }
-
-    fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        self.table.draw(frame.buffer_mut(), area, scene);
-    }
-
-    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
-        self.table.settle(scene.mirror.rows(BUCKET), area, scene);
-    }
-
-    fn act(&mut self, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {
-        match action {
-            "drill-in" => {
-                if let Some(row) = self.table.row() {
-                    out.open(Place::of("bucket", format!("{}/", row.name)));
-                }
-            }
-            "new" => create(out),
-            "upload" => {
-                if let Some(row) = self.table.row() {
-                    upload(format!("s3://{}/", row.name), out);
-                }
-            }
-            "download" => download(self.uris(), out),
-            "copy-uri" => copy(&self.uris(), out),
-            _ => return false,
-        }
-        true
-    }
-
-    fn subjects(&self) -> Vec<Arc<Row>> {
-        self.table.subjects()
-    }
-
-    fn table(&mut self) -> Option<&mut Table> {
-        Some(&mut self.table)
-    }
 }
 
 pub(super) fn copy(uris: &[String], out: &mut Outbox) {

@@ -1,5 +1,6 @@
 //! Endpoint configurations: variants and their models, and which endpoints use them.
 
+use super::list::Listing;
 use super::model::{draw_facts, walk};
 use super::related::Related;
 use crate::domain::kind;
@@ -7,7 +8,7 @@ use crate::tui::columns;
 use crate::tui::mirror::lineage::{self, Fresh};
 use crate::tui::row::Row;
 use crate::tui::view::{Outbox, Place, Scene, View};
-use crate::tui::widgets::table::{Cell, Column, Table};
+use crate::tui::widgets::table::{Cell, Column};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -55,60 +56,13 @@ fn users(row: &Row, scene: &Scene<'_>) -> String {
     if users.is_empty() { "-".into() } else { users.join(", ") }
 }
 
-pub struct List {
-    table: Table,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        let empty = "No endpoint configurations yet. A deployment makes them, or N creates one";
-        Self { table: Table::new(COLUMNS).empty(empty) }
-    }
-}
-
-impl View for List {
-    fn name(&self) -> &'static str {
-        "configurations"
-    }
-
-    fn place(&self) -> Option<Place> {
-        Some(Place::new("configurations"))
-    }
-
-    fn title(&self) -> String {
-        "Configurations".into()
-    }
-
-    fn shares(&self) -> &'static [&'static str] {
-        &["table"]
-    }
-
-    fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        self.table.draw(frame.buffer_mut(), area, scene);
-    }
-
-    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
-        self.table.settle(scene.mirror.rows(kind::ENDPOINT_CONFIG), area, scene);
-    }
-
-    fn act(&mut self, action: &str, _scene: &Scene<'_>, out: &mut Outbox) -> bool {
-        if action == "drill-in" {
-            if let Some(row) = self.table.row() {
-                out.open(Place::of("configuration", &*row.name));
-            }
-            return true;
-        }
-        false
-    }
-
-    fn subjects(&self) -> Vec<Arc<Row>> {
-        self.table.subjects()
-    }
-
-    fn table(&mut self) -> Option<&mut Table> {
-        Some(&mut self.table)
-    }
-}
+pub static LIST: Listing = Listing::new(
+    "configurations",
+    "Configurations",
+    kind::ENDPOINT_CONFIG,
+    COLUMNS,
+    "No endpoint configurations yet. A deployment makes them, or N creates one",
+);
 
 /// One configuration.
 pub struct Detail {

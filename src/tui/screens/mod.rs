@@ -4,6 +4,7 @@
 mod bucket;
 mod endpoint;
 mod endpoint_config;
+mod list;
 mod log;
 mod model;
 mod model_package;
@@ -51,7 +52,7 @@ pub static SCREENS: &[Screen] = &[
         about: "Endpoints, their traffic and their cost",
         keys: &["2"],
         bindings: &[],
-        open: |_| Box::new(endpoint::List::default()),
+        open: |_| Box::new(list::List::new(&endpoint::LIST)),
     },
     Screen {
         name: "endpoint",
@@ -99,7 +100,7 @@ pub static SCREENS: &[Screen] = &[
         about: "Buckets and their objects",
         keys: &["6"],
         bindings: bucket::BINDINGS,
-        open: |_| Box::new(bucket::List::default()),
+        open: |_| Box::new(list::List::new(&bucket::LIST)),
     },
     Screen {
         name: "bucket",
@@ -131,7 +132,7 @@ pub static SCREENS: &[Screen] = &[
         about: "Models: containers and their data",
         keys: &["8"],
         bindings: model::BINDINGS,
-        open: |_| Box::new(model::List::default()),
+        open: |_| Box::new(list::List::new(&model::LIST)),
     },
     Screen {
         name: "configurations",
@@ -139,7 +140,7 @@ pub static SCREENS: &[Screen] = &[
         about: "Endpoint configurations and who uses them",
         keys: &["9"],
         bindings: &[],
-        open: |_| Box::new(endpoint_config::List::default()),
+        open: |_| Box::new(list::List::new(&endpoint_config::LIST)),
     },
     Screen {
         name: "jobs",
@@ -147,7 +148,7 @@ pub static SCREENS: &[Screen] = &[
         about: "Training jobs, those under way first",
         keys: &["3"],
         bindings: training_job::LIST_KEYS,
-        open: |_| Box::new(training_job::List::default()),
+        open: |_| Box::new(list::List::new(&training_job::LIST)),
     },
     Screen {
         name: "job",
@@ -203,7 +204,9 @@ pub fn place_of(row: &Row) -> Option<Place> {
         super::mirror::BUCKET => "bucket",
         _ => return None,
     };
-    find(screen).map(|screen| Place::of(screen.name, &*row.name))
+    // A level of a bucket ends with a slash, and so does the uppermost one.
+    let slash = if screen == "bucket" { "/" } else { "" };
+    find(screen).map(|screen| Place::of(screen.name, format!("{}{slash}", row.name)))
 }
 
 /// The command that deletes the rows, or why none does.

@@ -1,5 +1,6 @@
 //! Models: what they run, where their data lies, where they come from and who serves them.
 
+use super::list::Listing;
 use super::related::Related;
 use crate::domain::kind;
 use crate::tui::columns;
@@ -9,7 +10,7 @@ use crate::tui::mirror::lineage::{Fresh, containers as definitions, text};
 use crate::tui::row::Row;
 use crate::tui::text::{clean, fit, pad};
 use crate::tui::view::{Outbox, Place, Request, Scene, View};
-use crate::tui::widgets::table::{Cell, Column, Table};
+use crate::tui::widgets::table::{Cell, Column};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -60,63 +61,21 @@ fn containers(row: &Row) -> usize {
     usize::from(row.body.get("PrimaryContainer").is_some()) + row.list("Containers").len()
 }
 
-pub struct List {
-    table: Table,
-}
-
-impl Default for List {
-    fn default() -> Self {
-        let empty = "No models yet. A deployment makes them, or N creates one";
-        Self { table: Table::new(COLUMNS).empty(empty) }
-    }
-}
-
-impl View for List {
-    fn name(&self) -> &'static str {
-        "models"
-    }
-
-    fn place(&self) -> Option<Place> {
-        Some(Place::new("models"))
-    }
-
-    fn title(&self) -> String {
-        "Models".into()
-    }
-
-    fn shares(&self) -> &'static [&'static str] {
-        &["table"]
-    }
-
-    fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        self.table.draw(frame.buffer_mut(), area, scene);
-    }
-
-    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
-        self.table.settle(scene.mirror.rows(kind::MODEL), area, scene);
-    }
-
-    fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {
-        match action {
-            "drill-in" => {
-                if let Some(row) = self.table.row() {
-                    out.open(Place::of("model", &*row.name));
-                }
-            }
-            "deploy" => out.push(Deploy::of(&self.table.subjects(), scene.mirror)),
-            _ => return false,
+pub static LIST: Listing = Listing {
+    act: |table, action, scene, out| {
+        if action == "deploy" {
+            out.push(Deploy::of(&table.subjects(), scene.mirror));
         }
-        true
-    }
-
-    fn subjects(&self) -> Vec<Arc<Row>> {
-        self.table.subjects()
-    }
-
-    fn table(&mut self) -> Option<&mut Table> {
-        Some(&mut self.table)
-    }
-}
+        action == "deploy"
+    },
+    ..Listing::new(
+        "models",
+        "Models",
+        kind::MODEL,
+        COLUMNS,
+        "No models yet. A deployment makes them, or N creates one",
+    )
+};
 
 /// One model.
 pub struct Detail {

@@ -15,7 +15,7 @@ mod verdict;
 mod weights;
 
 pub use cockpit::Cockpit;
-pub use list::List;
+pub use list::LIST;
 
 use crate::tui::keymap::Binding;
 

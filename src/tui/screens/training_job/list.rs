@@ -6,13 +6,10 @@ use crate::tui::columns;
 use crate::tui::effect::Want;
 use crate::tui::format;
 use crate::tui::row::Row;
-use crate::tui::screens;
+use crate::tui::screens::list::Listing;
 use crate::tui::status::{Mood, mood};
-use crate::tui::view::{Outbox, Place, Scene, View};
+use crate::tui::view::{Outbox, Scene};
 use crate::tui::widgets::table::{Cell, Column, Order, Table};
-use ratatui::Frame;
-use ratatui::layout::Rect;
-use std::sync::Arc;
 
 /// The column of statuses.
 const BY_STATUS: usize = 2;
@@ -87,70 +84,29 @@ fn status(row: &Row, scene: &Scene<'_>) -> Cell {
     }
 }
 
-pub struct List {
-    table: Table,
-}
+pub static LIST: Listing = Listing {
+    sorted: Some((BY_STATUS, true)),
+    wants: &[Want::CostLines],
+    act,
+    ..Listing::new(
+        "jobs",
+        "Jobs",
+        kind::TRAINING_JOB,
+        COLUMNS,
+        "No training jobs yet. `:train NAME xgboost --input train=s3://…` starts one, N creates one \
+         from a form",
+    )
+};
 
-impl Default for List {
-    fn default() -> Self {
-        let empty = "No training jobs yet. `:train NAME xgboost --input train=s3://…` starts one, \
-                     N creates one from a form";
-        Self { table: Table::new(COLUMNS).sorted_by(BY_STATUS, true).empty(empty) }
-    }
-}
-
-impl View for List {
-    fn name(&self) -> &'static str {
-        "jobs"
-    }
-
-    fn place(&self) -> Option<Place> {
-        Some(Place::new("jobs"))
-    }
-
-    fn title(&self) -> String {
-        "Jobs".into()
-    }
-
-    fn shares(&self) -> &'static [&'static str] {
-        &["table"]
-    }
-
-    fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        self.table.draw(frame.buffer_mut(), area, scene);
-    }
-
-    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
-        self.table.settle(scene.mirror.rows(kind::TRAINING_JOB), area, scene);
-    }
-
-    fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {
-        vec![Want::CostLines]
-    }
-
-    fn act(&mut self, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {
-        match action {
-            "drill-in" => {
-                if let Some(place) = self.table.row().and_then(|row| screens::place_of(row)) {
-                    out.open(place);
-                }
+fn act(table: &Table, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {
+    match action {
+        "stop" => stop(&table.subjects(), out),
+        "clone" | "register" | "deploy" => {
+            if let Some(row) = table.row() {
+                super::command(action, row, scene, out);
             }
-            "stop" => stop(&self.table.subjects(), out),
-            "clone" | "register" | "deploy" => {
-                if let Some(row) = self.table.row() {
-                    super::command(action, row, scene, out);
-                }
-            }
-            _ => return false,
         }
-        true
+        _ => return false,
     }
-
-    fn subjects(&self) -> Vec<Arc<Row>> {
-        self.table.subjects()
-    }
-
-    fn table(&mut self) -> Option<&mut Table> {
-        Some(&mut self.table)
-    }
+    true
 }

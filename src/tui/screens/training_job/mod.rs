@@ -10,7 +10,7 @@ mod tests;
 
 pub use facts::algorithm;
 pub use job::Job;
-pub use list::List;
+pub use list::LIST;
 
 use crate::domain::kind;
 use crate::tui::effect::Effect;
