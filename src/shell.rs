@@ -178,7 +178,7 @@ async fn one_verb(
     let base = std::env::current_dir().map_err(|error| CommandError::io("this folder", error))?;
     let mut session = Session::new(client, base, Arc::clone(&progress));
     let outcome = interruptible(run(&mut session, verb)).await;
-    tidy(&mut session, &outcome).await;
+    tidy(&mut session, matches!(outcome, Err(CommandError::Interrupted))).await;
     progress.step(0, 0, "");
     let outcome = outcome?;
     Ok(print(
@@ -306,7 +306,7 @@ async fn script(args: &RunArgs, workspace: Option<&Path>) -> Result<ExitCode, Co
         Some(folder) => {
             let (client, _) = admin::attach_or_start(&read_workspace(folder)?).await?;
             let mut session = Session::new(client, source.base.clone(), Arc::clone(&progress));
-            steps(&mut session, &script, &mut report).await
+            Ok(steps(&mut session, &script, &mut report).await)
         }
         None => scratch(args, &source, &script, &mut report, Arc::clone(&progress)).await,
     };
@@ -319,24 +319,16 @@ async fn script(args: &RunArgs, workspace: Option<&Path>) -> Result<ExitCode, Co
     Ok(ExitCode::from(ending?.exit_code))
 }
 
-async fn steps(
-    session: &mut Session,
-    script: &Script,
-    report: &mut Report,
-) -> Result<Ending, CommandError> {
-    let ending =
-        interruptible(async { Ok(sagebrush::script::run::run(session, script, report).await) })
-            .await;
-    tidy(session, &ending).await;
+async fn steps(session: &mut Session, script: &Script, report: &mut Report) -> Ending {
+    let ending = sagebrush::script::run::run(session, script, report, asked_to_end()).await;
+    tidy(session, ending.interrupted).await;
     ending
 }
 
 /// After an interruption: what the command set up for its own use goes, and whoever is asked to end
 /// twice ends at once.
-async fn tidy<T>(session: &mut Session, ending: &Result<T, CommandError>) {
-    if matches!(ending, Err(CommandError::Interrupted))
-        && let Err(error) = interruptible(clean_up(session)).await
-    {
+async fn tidy(session: &mut Session, interrupted: bool) {
+    if interrupted && let Err(error) = interruptible(clean_up(session)).await {
         eprintln!("warning: not all is cleaned up: {}", render::escape(&error.to_string()));
     }
 }
@@ -358,7 +350,7 @@ async fn scratch(
     let host = Host::start(workspace, PortChoice::Exactly(0)).await.map_err(host_failed)?;
     let mut session = Session::new(host.client.clone(), source.base.clone(), progress);
     let ending = steps(&mut session, script, report).await;
-    if args.stay && ending.is_ok() {
+    if args.stay && !ending.interrupted {
         host.announce()
             .map_err(|error| CommandError::io("leaving word in the workspace", error))?;
         let folder = folder.path().display();
@@ -370,7 +362,7 @@ async fn scratch(
     if args.keep {
         eprintln!("kept: sagebrush serve --workspace {}", folder.keep().display());
     }
-    ending
+    Ok(ending)
 }
 
 /// One line on stderr of how far long work has come; nothing when stderr is no terminal.

@@ -8,7 +8,7 @@
 //!
 //! | path | answer |
 //! |---|---|
-//! | `GET health` | `{name, version, workspace, pid, account, region, revision, uptime_seconds}` |
+//! | `GET health` | `{name, version, workspace, pid, account, region, revision, uptime_seconds, pace}` |
 //! | `POST reset` | empties the region, its containers too, then `{reset:true, revision}` |
 //! | `POST stop` | `{stopping:true, pid}`; the region then shuts down in order |
 //! | `GET coverage` | what each operation is worth, service by service |
@@ -202,6 +202,7 @@ impl Internal {
             "region": place.region,
             "revision": self.revision()?,
             "uptime_seconds": self.started.elapsed().as_secs_f64(),
+            "pace": self.region.pace(),
         }))
     }
 

@@ -31,7 +31,14 @@ struct Case {
     line: usize,
     name: String,
     took: Duration,
-    failure: Option<Failure>,
+    end: End,
+}
+
+enum End {
+    Passed,
+    Failed(Failure),
+    /// A failure or an interruption came before it.
+    Skipped,
 }
 
 struct Failure {
@@ -73,11 +80,23 @@ impl Report {
             }
             Style::JsonLines => self.write_json(|| event(step, took, outcome)),
         }
-        let failure = outcome.as_ref().err().map(|error| Failure {
-            kind: kind(error),
-            text: format!("line {}: {error}", step.line),
-        });
-        self.cases.push(Case { line: step.line, name: step.source.clone(), took, failure });
+        let end = match outcome {
+            Ok(_) => End::Passed,
+            Err(error) => {
+                let text = format!("line {}: {error}", step.line);
+                End::Failed(Failure { kind: kind(error), text })
+            }
+        };
+        self.case(step, took, end);
+    }
+
+    /// A step that does not run any more. JUnit names it; the others count it at the end.
+    pub fn skip(&mut self, step: &Step) {
+        self.case(step, Duration::ZERO, End::Skipped);
+    }
+
+    fn case(&mut self, step: &Step, took: Duration, end: End) {
+        self.cases.push(Case { line: step.line, name: step.source.clone(), took, end });
     }
 
     pub fn end(&mut self, ending: &Ending) {
@@ -111,13 +130,16 @@ impl Report {
     pub fn junit(&self, out: impl Write) -> io::Result<()> {
         let mut writer = Writer::new_with_indent(out, b' ', 2);
         writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-        let failures = self.cases.iter().filter(|case| case.failure.is_some()).count();
+        let count = |is: fn(&End) -> bool| self.cases.iter().filter(|case| is(&case.end)).count();
+        let failures = count(|end| matches!(end, End::Failed(_)));
+        let skipped = count(|end| matches!(end, End::Skipped));
         let total: Duration = self.cases.iter().map(|case| case.took).sum();
         let suite = writer
             .create_element("testsuite")
             .with_attribute(("name", self.name.as_str()))
             .with_attribute(("tests", self.cases.len().to_string().as_str()))
             .with_attribute(("failures", failures.to_string().as_str()))
+            .with_attribute(("skipped", skipped.to_string().as_str()))
             .with_attribute(("time", seconds(total).as_str()));
         suite.write_inner_content(|writer| {
             for case in &self.cases {
@@ -127,9 +149,13 @@ impl Report {
                     .with_attribute(("classname", self.name.as_str()))
                     .with_attribute(("name", name.as_str()))
                     .with_attribute(("time", seconds(case.took).as_str()));
-                match &case.failure {
-                    None => element.write_empty()?,
-                    Some(failure) => element.write_inner_content(|writer| {
+                match &case.end {
+                    End::Passed => element.write_empty()?,
+                    End::Skipped => element.write_inner_content(|writer| {
+                        writer.create_element("skipped").write_empty()?;
+                        Ok(())
+                    })?,
+                    End::Failed(failure) => element.write_inner_content(|writer| {
                         let text = xml_safe(&failure.text);
                         writer
                             .create_element("failure")
@@ -247,12 +273,13 @@ mod tests {
 
     #[test]
     fn junit_counts_and_escapes() {
-        let steps = parse("say hi\nexpect split e a=1%").unwrap();
+        let steps = parse("say hi\nexpect split e a=1%\nsay bye").unwrap();
         let mut report = Report::new(Box::new(io::sink()), Style::JsonLines);
         report.begin("demo", 2);
         report.finish(&steps[0], Duration::from_millis(5), &Ok(Outcome::said("hi")));
         let error = CommandError::Expectation { expected: "a<b".into(), found: "\u{1b}".into() };
         report.finish(&steps[1], Duration::ZERO, &Err(error));
+        report.skip(&steps[2]);
         let mut xml = Vec::new();
         report.junit(&mut xml).unwrap();
         insta::assert_snapshot!(String::from_utf8(xml).unwrap());

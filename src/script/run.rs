@@ -4,6 +4,7 @@ use super::parse::{Action, OnError, ParseError, Step, Word, parse};
 use super::report::Report;
 use crate::command::{self, CommandError, Outcome, Session};
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Instant;
 
 /// A script that parses.
@@ -22,6 +23,7 @@ pub struct Ending {
     pub skipped: usize,
     /// The exit code: 0, or that of the first failure.
     pub exit_code: u8,
+    pub interrupted: bool,
 }
 
 impl Script {
@@ -40,8 +42,14 @@ impl Script {
     }
 }
 
-/// Runs all steps, or up to the first failure, telling `report` of each.
-pub async fn run(session: &mut Session, script: &Script, report: &mut Report) -> Ending {
+/// Runs all steps, or up to the first failure or to an interruption, telling `report` of each.
+pub async fn run(
+    session: &mut Session,
+    script: &Script,
+    report: &mut Report,
+    interrupted: impl Future<Output = ()>,
+) -> Ending {
+    let mut interrupted = pin!(interrupted);
     let mut variables = BTreeMap::new();
     let mut on_error = OnError::default();
     let mut ending = Ending::default();
@@ -64,7 +72,11 @@ pub async fn run(session: &mut Session, script: &Script, report: &mut Report) ->
         report.start(step);
         let start = Instant::now();
         let outcome = match words {
-            Ok(words) => command::run_words(session, &words).await,
+            Ok(words) => tokio::select! {
+                biased;
+                outcome = command::run_words(session, &words) => outcome,
+                () = &mut interrupted => Err(CommandError::Interrupted),
+            },
             Err(problem) => Err(CommandError::Usage(problem)),
         };
         let outcome = outcome.and_then(|outcome| bind(outcome, capture, &mut variables));
@@ -76,8 +88,12 @@ pub async fn run(session: &mut Session, script: &Script, report: &mut Report) ->
                 if ending.exit_code == 0 {
                     ending.exit_code = error.exit_code();
                 }
-                if on_error == OnError::Stop {
-                    ending.skipped = commands(&script.steps[index + 1..]);
+                ending.interrupted = matches!(error, CommandError::Interrupted);
+                if ending.interrupted || on_error == OnError::Stop {
+                    for step in commands(&script.steps[index + 1..]) {
+                        report.skip(step);
+                        ending.skipped += 1;
+                    }
                     break;
                 }
             }
@@ -105,6 +121,6 @@ fn bind(
     Ok(outcome)
 }
 
-fn commands(steps: &[Step]) -> usize {
-    steps.iter().filter(|step| matches!(step.action, Action::Command { .. })).count()
+fn commands(steps: &[Step]) -> impl Iterator<Item = &Step> {
+    steps.iter().filter(|step| matches!(step.action, Action::Command { .. }))
 }

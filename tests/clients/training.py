@@ -132,10 +132,24 @@ def what_is_refused():
             sagemaker.stop_training_job, TrainingJobName="first")
 
 
+def scored(name):
+    """Whether the log tells of a round."""
+    group = "/aws/sagemaker/TrainingJobs"
+    try:
+        found = logs.filter_log_events(
+            logGroupName=group, logStreamNamePrefix=f"{name}/", filterPattern='"validation-logloss"')
+    except logs.exceptions.ResourceNotFoundException:
+        return False
+    return bool(found["events"])
+
+
 def a_job_is_stopped():
     long = {"objective": "binary:logistic", "num_round": "1000000"}
     sagemaker.create_training_job(**job("long", HyperParameters=long))
     while sagemaker.describe_training_job(TrainingJobName="long")["SecondaryStatus"] != "Training":
+        time.sleep(0.05)
+    # A container that is stopped before its first round has no model to leave.
+    while not scored("long"):
         time.sleep(0.05)
     refused("ResourceInUse", "cannot be deleted",
             sagemaker.delete_training_job, TrainingJobName="long")

@@ -1,9 +1,11 @@
 //! Scripts and commands as people and CI run them: the demos, expectations, exit codes, reports.
 
 use super::region::{Region, processes_of, sagebrush};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 /// Runs a script with a temporary folder of its own and checks that nothing is left in it.
 fn run(script: &Path, more: &[&str]) -> Output {
@@ -98,7 +100,50 @@ fn a_failed_expectation_ends_the_script_and_is_told() {
         (&1.into(), &1.into(), &1.into())
     );
     let xml = std::fs::read_to_string(junit).unwrap();
-    assert!(xml.contains(r#"tests="2" failures="1""#) && xml.contains("expectation"), "{xml}");
+    let counts = r#"tests="3" failures="1" skipped="1""#;
+    assert!(xml.contains(counts) && xml.contains("expectation"), "{xml}");
+}
+
+/// Ctrl-C in the middle of a step: the reports are whole, and nothing is left.
+#[test]
+fn an_interrupted_script_tells_where() {
+    let data = workspace("iris").with_file_name("data").join("train.csv");
+    let (folder, path) = script(&format!(
+        "bucket create here\nupload {} s3://here/\ntrain slow xgboost --input train=s3://here/train.csv \
+         --set objective=multi:softprob --set num_class=3 --set num_round=1000000 --wait\nsay never\n",
+        data.display()
+    ));
+    let junit = folder.path().join("report.xml");
+    let mut child = sagebrush()
+        .arg("run")
+        .arg(&path)
+        .arg("--junit")
+        .arg(&junit)
+        .env("TMPDIR", folder.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || serde_json::from_str::<Value>(&lines.next()?.unwrap()).ok();
+    // What begins, and two steps that end: the third runs.
+    for event in ["begin", "step", "step"] {
+        assert_eq!(next().unwrap()["event"], event);
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let step = next().unwrap();
+    assert_eq!((&step["line"], &step["error"]["kind"]), (&3.into(), &"interrupted".into()));
+    let end = next().unwrap();
+    assert_eq!(
+        (&end["event"], &end["passed"], &end["failed"], &end["skipped"]),
+        (&"end".into(), &2.into(), &1.into(), &1.into())
+    );
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains(r#"type="interrupted""#) && xml.contains("<skipped/>"), "{xml}");
+    assert!(processes_of(folder.path()).is_empty());
+    let left = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let left: Vec<_> = left.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert_eq!(left.len(), 2, "the script and its report, and nothing else: {left:?}");
 }
 
 #[test]
@@ -138,8 +183,8 @@ fn a_region_that_a_command_started_outlives_its_warnings() {
         let ours = words.contains("xgboost\0serve") && words.contains(folder.path().to_str()?);
         ours.then(|| entry.file_name().into_string().ok()?.parse::<i32>().ok())?
     });
-    let serving = rustix::process::Pid::from_raw(serving.unwrap()).unwrap();
-    rustix::process::kill_process(serving, rustix::process::Signal::KILL).unwrap();
+    let serving = Pid::from_raw(serving.unwrap()).unwrap();
+    kill_process(serving, Signal::KILL).unwrap();
     // The region warns of the loss and replaces it.
     while !run(&["invoke", "e", "--body", "1,2,3,4"]).0 {
         assert_eq!(status(), started, "the region is another one, or gone");
