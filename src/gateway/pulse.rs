@@ -1,13 +1,13 @@
 //! `GET /_sagebrush/live`: where in the region there is traffic, twice a second.
 //!
 //! ```text
-//! {"at":1767225600.1,"endpoints":[{"endpoint":"demo","variants":[{"variant":"blue","share":0.9,
+//! {"at":1767225600.1,"whole":true,"endpoints":[{"endpoint":"demo","variants":[{"variant":"blue","share":0.9,
 //!   "in_flight":3,"invocations":1200,"errors_4xx":0,"errors_5xx":2}, …]}, …]}
 //! {"heartbeat":true}
 //! ```
 //!
-//! The first line tells of every endpoint that has ever taken a request; each further one of those
-//! whose numbers have changed since the line before. Nothing is said of those that rest, and nothing
+//! The first line is whole: it tells of every endpoint that has ever taken a request; each further one
+//! of those whose numbers have changed since the line before. Nothing is said of those that rest, and nothing
 //! at all when all do. Counters run since the endpoint was first published; `share` is the share of
 //! traffic by weight. That an endpoint is gone is told by `watch`.
 
@@ -54,6 +54,7 @@ impl Beats {
             let line = if !endpoints.is_empty() || silent.is_none() {
                 line(&json!({
                     "at": self.tap.region.now().as_secs_f64(),
+                    "whole": silent.is_none(),
                     "endpoints": endpoints.iter().map(endpoint).collect::<Vec<_>>(),
                 }))
             } else if silent.is_some_and(|silent| silent >= self.tap.limits.heartbeat) {

@@ -17,7 +17,7 @@ pub struct Plane {
     place: Place,
     seed: Seed,
     /// By lower-cased name.
-    endpoints: ArcSwap<HashMap<String, Arc<Endpoint>>>,
+    endpoints: ArcSwap<HashMap<Arc<str>, Arc<Endpoint>>>,
     /// Grows with every change; tells connection pools when to look for retired instances.
     generation: AtomicU64,
     /// Makes read-change-publish one step for writers.
@@ -59,7 +59,7 @@ impl Plane {
         let previous = endpoints.remove(key);
         let next = change(previous.as_deref()).map(Arc::new);
         if let Some(next) = &next {
-            endpoints.insert(key.to_owned(), Arc::clone(next));
+            endpoints.insert(key.into(), Arc::clone(next));
         }
         self.endpoints.store(Arc::new(endpoints));
 
@@ -81,7 +81,7 @@ impl Plane {
     pub fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
         let endpoints = self.endpoints.load();
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            endpoints.get(&name.to_lowercase()).cloned()
+            endpoints.get(name.to_lowercase().as_str()).cloned()
         } else {
             endpoints.get(name).cloned()
         }
@@ -100,7 +100,7 @@ impl Plane {
     }
 
     /// All endpoints as published now, in no order and without a copy of them.
-    pub(super) fn published(&self) -> Arc<HashMap<String, Arc<Endpoint>>> {
+    pub(super) fn published(&self) -> Arc<HashMap<Arc<str>, Arc<Endpoint>>> {
         self.endpoints.load_full()
     }
 

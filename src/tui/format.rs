@@ -101,11 +101,11 @@ pub fn money(amount: Option<Money>) -> String {
     }
 }
 
-/// A total, and how much of it has no known price: `$1.20`, `$1.20 + 2 unknown`.
+/// A total, and how much of it has no known price: `$1.20`, `$1.20 + 2 unknown`, or `no known price`.
 pub fn total(total: Total) -> String {
     match total.unpriced {
         0 => money(Some(total.known)),
-        unpriced if total.known == Money::ZERO => format!("{unpriced} unknown"),
+        _ if total.known == Money::ZERO => "no known price".to_owned(),
         unpriced => format!("{} + {unpriced} unknown", money(Some(total.known))),
     }
 }

@@ -64,6 +64,34 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(fitted)
 }
 
+/// Words in lines of so many columns; a word that is longer than a line goes on in the next.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(last) if width(last) + 1 + width(word) <= columns => {
+                last.push(' ');
+                last.push_str(word);
+                continue;
+            }
+            _ => lines.push(String::new()),
+        }
+        for grapheme in word.graphemes(true) {
+            let Some(last) = lines.last_mut() else { break };
+            if last.is_empty() || width(last) + width(grapheme) <= columns {
+                last.push_str(grapheme);
+            } else {
+                lines.push(grapheme.to_owned());
+            }
+        }
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
+}
+
 /// The text in exactly `columns`: cut, or filled with spaces to the right.
 pub fn pad(text: &str, columns: usize) -> String {
     let mut padded = fit(text, columns).into_owned();

@@ -100,10 +100,7 @@ async fn news(lines: &mut Lines) -> Value {
 fn ten_thousand_endpoints_at_rest_cost_next_to_nothing() {
     let plane = Plane::new(Default::default(), 1);
     for number in 0..10_000 {
-        // One by one is quadratic, by the copy of the table each time; this is the test's own cost.
-        if number % 100 == 0 || number < 100 {
-            publish(&plane, &format!("e{number}"), &[1.0]);
-        }
+        publish(&plane, &format!("e{number}"), &[1.0]);
     }
     let mut pulse = Pulse::default();
     assert!(pulse.beat(&plane).is_empty());

@@ -11,13 +11,13 @@ use super::keymap::Binding;
 use super::mirror::Mirror;
 use super::msg::{Link, Ticket};
 use super::screens;
-use super::text::{clean, fit};
+use super::text::{clean, fit, wrapped};
 use super::view::{News, Outbox, Place, Request, Scene, Tone};
 use crate::domain::kind;
 use crate::script::parse;
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
+use ratatui::text::{Line, Span, Text};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use steps::{Deed, Pace, Step};
@@ -29,8 +29,12 @@ pub static KEYS: &[Binding] = &[
     Binding::new("skip", &[","], "Skip the demo's next step").hint("skip"),
 ];
 
-/// Rows of the strip.
-const HEIGHT: u16 = 3;
+/// Rows of the strip above its words: a rule, and the step with its keys.
+const HEAD: u16 = 2;
+/// Rows that its words take at most.
+const WORDS: u16 = 3;
+/// Columns left of them, and as many to the right.
+const MARGIN: u16 = 2;
 
 #[derive(Debug, Default)]
 enum Stage {
@@ -76,7 +80,26 @@ impl Tour {
     }
 
     pub fn height(&self, window: Rect) -> u16 {
-        if matches!(self.stage, Stage::Hidden) || window.height < 20 { 0 } else { HEIGHT }
+        if matches!(self.stage, Stage::Hidden) || window.height < 20 {
+            return 0;
+        }
+        let lines = wrapped(&self.words(), usize::from(window.width.saturating_sub(2 * MARGIN)));
+        HEAD + u16::try_from(lines.len()).map_or(WORDS, |lines| lines.min(WORDS))
+    }
+
+    /// What is said of the step; a second terminal's command is whole in it.
+    fn words(&self) -> String {
+        let words = match &self.stage {
+            Stage::Hidden => "",
+            Stage::Offered => {
+                "Data, two trainings, a registry, an endpoint under live traffic; then it is your turn"
+            }
+            Stage::Failed { why, .. } => why,
+            Stage::Doing { step, .. } | Stage::Waiting { step } => {
+                self.steps().get(*step).map_or("", |step| step.words)
+            }
+        };
+        clean(&self.expand(words)).into_owned()
     }
 
     pub fn has_keys(&self) -> bool {
@@ -279,41 +302,35 @@ impl Tour {
     }
 
     pub fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        if area.height < HEIGHT {
+        if area.height <= HEAD {
             return;
         }
         let theme = scene.theme;
-        let room = usize::from(area.width).saturating_sub(4);
         let row = |at: u16| Rect { y: area.y + at, height: 1, ..area };
         let key = |action: &str| scene.keymap.hint(CONTEXT, known(action)).unwrap_or_default();
         let (go, skip) = (key("go-on"), key("skip"));
         let count = self.steps().len();
         let at = |step: usize| self.steps().get(step);
-        let (mark, title, words, keys) = match &self.stage {
+        let (mark, title, keys) = match &self.stage {
             Stage::Hidden => return,
             Stage::Offered => (
                 "▶".to_owned(),
                 "A demo, one minute".to_owned(),
-                "Data, two trainings, a registry, an endpoint under live traffic; then it is your turn"
-                    .to_owned(),
                 format!("{go} play   {skip} no, thanks"),
             ),
             Stage::Doing { step, .. } => (
                 format!("{}/{count}", step + 1),
                 at(*step).map_or("", |step| step.title).to_owned(),
-                at(*step).map_or("", |step| step.words).to_owned(),
                 "under way…".to_owned(),
             ),
             Stage::Waiting { step } => (
                 format!("{}/{count}", step + 1),
                 at(*step).map_or("", |step| step.title).to_owned(),
-                at(*step).map_or("", |step| step.words).to_owned(),
                 format!("{go} do it   {skip} skip"),
             ),
-            Stage::Failed { step, why, .. } => (
+            Stage::Failed { step, .. } => (
                 format!("{}/{count}", step + 1),
                 format!("{}: failed", at(*step).map_or("", |step| step.title)),
-                why.clone(),
                 format!("{go} try again   {skip} skip"),
             ),
         };
@@ -325,10 +342,18 @@ impl Tour {
             Span::styled(format!("    {keys}   ^t end"), theme.key),
         ]);
         frame.render_widget(head, row(1));
-        let words = self.expand(&words);
-        let words = fit(&clean(&words), room).into_owned();
         let style = if matches!(self.stage, Stage::Failed { .. }) { theme.bad } else { theme.text };
-        frame.render_widget(Line::styled(format!("  {words}"), style), row(2));
+        let rows = area.height - HEAD;
+        let words = Rect { x: area.x + MARGIN, y: area.y + HEAD, height: rows, ..area };
+        let room = usize::from(area.width.saturating_sub(2 * MARGIN));
+        let mut lines = wrapped(&self.words(), room);
+        let rest = lines.split_off(lines.len().min(usize::from(rows)));
+        if let Some(last) = lines.last_mut().filter(|_| !rest.is_empty()) {
+            *last = fit(&format!("{last} {}", rest.join(" ")), room).into_owned();
+        }
+        let lines: Vec<_> = lines.into_iter().map(|line| Line::styled(line, style)).collect();
+        let words = Rect { width: area.width.saturating_sub(MARGIN), ..words };
+        frame.render_widget(Text::from(lines), words);
     }
 }
 

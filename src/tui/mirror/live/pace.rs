@@ -76,6 +76,15 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// Takes the counters in after nobody listened for a while: what came meanwhile came at no
+    /// known rate.
+    pub fn take_anew(&mut self, at: f64, counters: Counters) {
+        if self.at().is_some_and(|last| at - last > BRIDGE) {
+            self.samples.clear();
+        }
+        self.take(at, counters);
+    }
+
     pub fn take(&mut self, at: f64, counters: Counters) {
         if let Some((last, known)) = self.samples.back() {
             if at < *last || counters.since(*known).is_none() {
@@ -165,6 +174,17 @@ mod tests {
         // Five requests after a long rest are few, not a burst, and not spread over the rest either.
         pace.take(100.0, invoked(39 * 50 + 5));
         assert!(near(pace.rates(100.0).requests, 5.0 / OVER));
+    }
+
+    #[test]
+    fn what_came_while_nobody_listened_is_no_burst() {
+        let mut pace = Pace::default();
+        pace.take(0.0, invoked(0));
+        pace.take(1.0, invoked(100));
+        pace.take_anew(61.0, invoked(6_100));
+        assert!(near(pace.rates(61.0).requests, 0.0));
+        pace.take_anew(61.5, invoked(6_150));
+        assert!(near(pace.rates(61.5).requests, 100.0));
     }
 
     #[test]

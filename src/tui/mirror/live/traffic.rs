@@ -34,6 +34,9 @@ pub struct Traffic {
 struct TrafficLine<'a> {
     #[serde(default)]
     at: f64,
+    /// The first one of a stream: who listened before did not until now.
+    #[serde(default)]
+    whole: bool,
     #[serde(borrow, default)]
     endpoints: Vec<EndpointLine<'a>>,
 }
@@ -67,12 +70,12 @@ impl Traffic {
         self.at = line.at;
         for endpoint in &line.endpoints {
             match self.endpoints.get_mut(endpoint.endpoint) {
-                Some(beats) => put(beats, line.at, &endpoint.variants),
+                Some(beats) => put(beats, &line, &endpoint.variants),
                 None => {
                     let key = key(endpoint.endpoint);
                     if self.endpoints.contains_key(&key) || self.endpoints.len() < MOST {
                         let beats = self.endpoints.entry(key).or_default();
-                        put(beats, line.at, &endpoint.variants);
+                        put(beats, &line, &endpoint.variants);
                     }
                 }
             }
@@ -115,7 +118,7 @@ fn sum(beats: &[Beat], now: f64) -> Rates {
     beats.iter().fold(Rates::default(), |all, beat| all.plus(beat.pace.rates(now)))
 }
 
-fn put(beats: &mut Vec<Beat>, at: f64, lines: &[VariantLine<'_>]) {
+fn put(beats: &mut Vec<Beat>, from: &TrafficLine<'_>, lines: &[VariantLine<'_>]) {
     beats.retain(|beat| lines.iter().any(|line| line.variant == beat.variant));
     for line in lines.iter().take(VARIANTS) {
         let found = beats.iter_mut().position(|beat| beat.variant == line.variant);
@@ -130,6 +133,9 @@ fn put(beats: &mut Vec<Beat>, at: f64, lines: &[VariantLine<'_>]) {
             errors_4xx: line.errors_4xx,
             errors_5xx: line.errors_5xx,
         };
-        beat.pace.take(at, counters);
+        match from.whole {
+            true => beat.pace.take_anew(from.at, counters),
+            false => beat.pace.take(from.at, counters),
+        }
     }
 }

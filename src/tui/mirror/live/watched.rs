@@ -220,7 +220,8 @@ impl Variant {
         };
         (self.share, self.in_flight, self.abandoned) = (line.share, line.in_flight, line.abandoned);
         (self.instances, self.ended) = (line.instances_detail, line.instances_ended);
-        self.pace.take(at, counters);
+        // Lines come ten times a second, also of an endpoint at rest.
+        self.pace.take_anew(at, counters);
         let restarted = counters.since(self.counters).is_none();
         self.counters = counters;
         let back = at < self.read_at;

@@ -1,11 +1,11 @@
 //! The sections of the settings, as lines that can be moved over and copied.
 
-use super::wrapped;
 use crate::command::admin;
 use crate::domain::time::Timestamp;
 use crate::tui::format;
 use crate::tui::keys;
 use crate::tui::msg::{Link, Secret};
+use crate::tui::text::wrapped;
 use crate::tui::theme::{THEMES, Theme};
 use crate::tui::view::{Scene, Tone};
 use ratatui::style::Style;

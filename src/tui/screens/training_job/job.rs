@@ -4,6 +4,7 @@ use super::curves::Curves;
 use super::details::Details;
 use super::{command, facts, stop};
 use crate::domain::kind;
+use crate::domain::money::Money;
 use crate::domain::time::Timestamp;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::format;
@@ -183,9 +184,11 @@ impl Job {
             _ => {}
         }
         if let Some(seconds) = facts::billable(row, scene.now) {
-            let cost = facts::cost(row, scene).map(format::total).unwrap_or_default();
-            let basis = if area.width >= BESIDE { " at list price" } else { "" };
-            parts.push((format!("{cost}{basis}"), theme.accent));
+            if let Some(cost) = facts::cost(row, scene) {
+                let priced = cost.known > Money::ZERO && area.width >= BESIDE;
+                let basis = if priced { " at list price" } else { "" };
+                parts.push((format!("{}{basis}", format::total(cost)), theme.accent));
+            }
             parts.push((format!("billed {} s", format::count(seconds)), theme.dim));
         }
         let mut x = area.x;
