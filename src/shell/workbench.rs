@@ -1,10 +1,11 @@
 //! Starts the workbench, plays its recordings, draws its screens.
 
 use super::read_workspace;
+use jiff::tz::TimeZone;
 use sagebrush::command::cli::{RenderArgs, ReplayArgs, WorkbenchArgs};
 use sagebrush::command::{CommandError, demo, trust};
 use sagebrush::tui::colour::Depth;
-use sagebrush::tui::config::{Config, Preferences};
+use sagebrush::tui::config::{Clock, Config, Preferences};
 use sagebrush::tui::driver::{self, DriverError, Launch, terminal};
 use sagebrush::tui::keys;
 use sagebrush::tui::recording::{Player, Recording};
@@ -36,7 +37,7 @@ pub(super) async fn open(
     let (folder, demo) = place(folder)?;
     let workspace = read_workspace(&folder)?;
     let depth = Depth::detect(env);
-    let preferences = preferences(args, depth)?;
+    let (preferences, config) = preferences(args, depth)?;
     let options = Options {
         workspace: workspace.name(),
         theme: preferences.theme,
@@ -44,6 +45,12 @@ pub(super) async fn open(
         read_only: preferences.read_only,
         mouse: preferences.mouse,
         demo,
+        zone: match preferences.clock {
+            Clock::Local => TimeZone::system(),
+            Clock::Utc => TimeZone::UTC,
+        },
+        log_lines: preferences.log_lines,
+        config: config.map(|path| path.display().to_string()),
         place: start(args.screen.as_deref(), None)?,
         ..Options::default()
     };
@@ -93,10 +100,13 @@ fn demo_of(folder: &Path) -> Option<String> {
     (known && folder.join("data/test.csv").exists()).then_some(name)
 }
 
-fn preferences(args: &WorkbenchArgs, depth: Depth) -> Result<Preferences, CommandError> {
+fn preferences(
+    args: &WorkbenchArgs,
+    depth: Depth,
+) -> Result<(Preferences, Option<PathBuf>), CommandError> {
     let actions = keys::names();
     let actions: Vec<&str> = actions.iter().map(String::as_str).collect();
-    let (file, _) = Config::load(args.config.as_deref(), env, &actions)
+    let (file, path) = Config::load(args.config.as_deref(), env, &actions)
         .map_err(|error| usage(error.to_string()))?;
     let line = Config {
         theme: args.theme.as_deref().map(theme).transpose()?,
@@ -104,7 +114,7 @@ fn preferences(args: &WorkbenchArgs, depth: Depth) -> Result<Preferences, Comman
         read_only: args.read_only.then_some(true),
         ..Config::default()
     };
-    Ok(Preferences::resolve(line, file, depth, env))
+    Ok((Preferences::resolve(line, file, depth, env), path))
 }
 
 fn theme(name: &str) -> Result<&'static Theme, CommandError> {

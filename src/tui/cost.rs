@@ -1,6 +1,5 @@
 //! What the header says of money, machine and time.
 
-use crate::domain::time::Timestamp;
 use serde_json::Value;
 
 /// The totals of `/_sagebrush/cost`.
@@ -48,12 +47,6 @@ pub fn engine_line(engine: &Value) -> Option<String> {
     let kind = engine.pointer("/engine/name").and_then(Value::as_str)?;
     let cores = engine.pointer("/machine/cores").and_then(Value::as_f64).unwrap_or(0.0);
     Some(format!("{kind} · {cores} cores"))
-}
-
-/// `12:04:31`, UTC.
-pub fn clock(now: i64) -> String {
-    let text = Timestamp::from_millis(now).to_rfc3339();
-    text.get(11..19).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

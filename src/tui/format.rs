@@ -150,6 +150,25 @@ pub fn clock(at: Timestamp, zone: &TimeZone) -> String {
     )
 }
 
+/// `2026-01-02 12:04:31`.
+pub fn date_and_time(at: Timestamp, zone: &TimeZone) -> String {
+    jiff::Timestamp::from_millisecond(at.as_millis()).map_or_else(
+        |_| "-".to_owned(),
+        |at| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+/// What a time zone is called and how far it is from UTC at a moment: `Europe/Berlin, +01:00`.
+pub fn zone(at: Timestamp, zone: &TimeZone) -> String {
+    let offset = jiff::Timestamp::from_millisecond(at.as_millis())
+        .map_or_else(|_| String::new(), |at| at.to_zoned(zone.clone()).strftime("%:z").to_string());
+    match zone.iana_name() {
+        _ if *zone == TimeZone::UTC => "UTC".to_owned(),
+        Some(name) => format!("{name}, {offset}"),
+        None => offset,
+    }
+}
+
 /// Three digits that matter of a number from 0 to 999, without zeros that say nothing.
 fn digits(number: f64) -> String {
     let places = match number {
@@ -239,6 +258,11 @@ mod tests {
         assert_eq!(ago(before(200), now), "3 m ago");
         assert_eq!(ago(before(-200), now), "in 3 m");
         assert_eq!(clock(now, &TimeZone::UTC), "12:04:31");
+        let zone_of = |hours| TimeZone::fixed(jiff::tz::offset(hours));
+        assert_eq!(clock(now, &zone_of(2)), "14:04:31");
+        assert_eq!(date_and_time(now, &zone_of(-13)).get(11..), Some("23:04:31"));
+        assert_eq!(zone(now, &zone_of(-5)), "-05:00");
+        assert_eq!(zone(now, &TimeZone::UTC), "UTC");
         assert_eq!(clock(Timestamp::from_millis(i64::MAX), &TimeZone::UTC), "--:--:--");
     }
 

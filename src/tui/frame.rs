@@ -172,7 +172,7 @@ fn facts(state: &State) -> Vec<(u8, String, Style)> {
     if let Some(engine) = super::cost::engine_line(&mirror.engine) {
         facts.push((5, engine, theme.dim));
     }
-    facts.push((3, super::cost::clock(state.now), theme.dim));
+    facts.push((3, state.scene().clock(state.now), theme.dim));
     if !state.work.is_empty() {
         let dots = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠇"];
         let turn = usize::try_from(state.now / 150).unwrap_or(0) % dots.len();

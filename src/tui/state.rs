@@ -10,7 +10,9 @@ use super::screens;
 use super::theme::{THEMES, Theme};
 use super::tour::Tour;
 use super::view::{Place, Scene, Tone, View};
+use super::widgets::log::Limits;
 use crate::command::RecordedCall;
+use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -38,6 +40,12 @@ pub struct Options {
     pub demo: Option<String>,
     /// Where to begin.
     pub place: Place,
+    /// In which time zone times are shown.
+    pub zone: TimeZone,
+    /// Lines kept of each log that is followed.
+    pub log_lines: usize,
+    /// The configuration file that was read, if any.
+    pub config: Option<String>,
 }
 
 impl Default for Options {
@@ -51,6 +59,9 @@ impl Default for Options {
             size: (80, 24),
             demo: None,
             place: Place::new(screens::SCREENS[0].name),
+            zone: TimeZone::UTC,
+            log_lines: Limits::default().lines,
+            config: None,
         }
     }
 }
@@ -90,6 +101,9 @@ pub struct State {
     pub now: i64,
     pub read_only: bool,
     pub mouse: bool,
+    pub zone: TimeZone,
+    pub log_lines: usize,
+    pub config: Option<String>,
     pub workspace: String,
     pub window: Rect,
     /// The last is the present one; the others are the way back.
@@ -131,6 +145,9 @@ impl State {
             now,
             read_only: options.read_only,
             mouse: options.mouse,
+            zone: options.zone,
+            log_lines: options.log_lines,
+            config: options.config,
             workspace: options.workspace,
             window: Rect::new(0, 0, options.size.0, options.size.1),
             screens: Vec::new(),
@@ -162,6 +179,9 @@ impl State {
             now: self.now,
             read_only: self.read_only,
             mouse: self.mouse,
+            zone: &self.zone,
+            log_lines: self.log_lines,
+            config: self.config.as_deref(),
         }
     }
 

@@ -5,13 +5,16 @@
 //! Views never do anything themselves, and drawing changes nothing.
 
 use super::effect::{Effect, Want};
+use super::format;
 use super::keymap::{Action, Keymap};
 use super::mirror::Mirror;
 use super::msg::{Answer, Logs, Ticket};
 use super::row::Row;
 use super::theme::Theme;
 use super::widgets::table::Table;
+use crate::domain::time::Timestamp;
 use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::tz::TimeZone;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use serde_json::Value;
@@ -28,6 +31,19 @@ pub struct Scene<'a> {
     pub read_only: bool,
     /// Whether the mouse is the workbench's, not the terminal's.
     pub mouse: bool,
+    /// In which time zone times are shown.
+    pub zone: &'a TimeZone,
+    /// Lines kept of each log that is followed.
+    pub log_lines: usize,
+    /// The configuration file that was read, if any.
+    pub config: Option<&'a str>,
+}
+
+impl Scene<'_> {
+    /// The time of day, `12:04:31`, of epoch milliseconds.
+    pub fn clock(&self, millis: i64) -> String {
+        format::clock(Timestamp::from_millis(millis), self.zone)
+    }
 }
 
 /// Where one is: a screen and, if it is about one thing, which.

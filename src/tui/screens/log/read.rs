@@ -72,8 +72,8 @@ impl View for Read {
         self.reader.draw(frame.buffer_mut(), inner, scene.theme);
     }
 
-    fn settle(&mut self, area: Rect, _scene: &Scene<'_>, _out: &mut Outbox) {
-        self.reader.settle(inside(area));
+    fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
+        self.reader.settle(inside(area), scene);
     }
 
     fn wants(&self, _scene: &Scene<'_>) -> Vec<Want> {

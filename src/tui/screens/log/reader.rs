@@ -6,7 +6,7 @@ use crate::tui::keymap::Binding;
 use crate::tui::layers::Prompt as Ask;
 use crate::tui::msg::{LogLine, Logs};
 use crate::tui::theme::Theme;
-use crate::tui::view::{Outbox, Tone};
+use crate::tui::view::{Outbox, Scene, Tone};
 use crate::tui::widgets::filter::{Filter, Prompt, PromptEvent};
 use crate::tui::widgets::log::{Entry, LogPane};
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
@@ -114,7 +114,8 @@ impl Reader {
     }
 
     /// Brings searches on, and tells the pane how large it will be.
-    pub fn settle(&mut self, area: Rect) {
+    pub fn settle(&mut self, area: Rect, scene: &Scene<'_>) {
+        self.pane.prefer(scene.zone, scene.log_lines);
         self.pane.resize(area.width, self.lines(area).height);
         if let Some(at) = self.sought
             && self.pane.counts().0 > 0
@@ -313,6 +314,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::state::{Options, State};
 
     fn logs(lines: &[(&str, u64, i64)]) -> Logs {
         let line = |(stream, position, timestamp): &(&str, u64, i64)| LogLine {
@@ -349,10 +351,20 @@ mod tests {
     }
 
     #[test]
+    fn as_many_lines_are_kept_as_the_configuration_says() {
+        let mut reader = Reader::default();
+        let options = Options { log_lines: 2, ..Options::default() };
+        reader.settle(Rect::new(0, 0, 40, 10), &State::new(options, 0).unwrap().scene());
+        reader.push(&logs(&[("a", 0, 1), ("a", 1, 2), ("a", 2, 3)]), |_| true);
+        assert_eq!(reader.pane.counts().0, 2);
+    }
+
+    #[test]
     fn escape_takes_back_one_thing_at_a_time() {
         let mut reader = Reader::default();
         reader.push(&logs(&[("a", 0, 1), ("a", 1, 2)]), |_| true);
-        reader.settle(Rect::new(0, 0, 40, 10));
+        let state = State::new(Options::default(), 0).unwrap();
+        reader.settle(Rect::new(0, 0, 40, 10), &state.scene());
         let mut out = Outbox::default();
         reader.act("search", "f", &mut out);
         reader.pasted("a 1");

@@ -3,6 +3,7 @@
 use super::{Subject, ask};
 use crate::domain::time::Timestamp;
 use crate::tui::effect::Effect;
+use crate::tui::format;
 use crate::tui::mirror::Rows;
 use crate::tui::msg::{Answer, Ticket};
 use crate::tui::row::Row;
@@ -22,9 +23,9 @@ const GROUPS: usize = 64;
 const FOUND: usize = 20_000;
 
 static COLUMNS: &[Column] = &[
-    Column::new("TIME (UTC)", 19, |row, scene| {
-        let text = Timestamp::from_millis((row.created * 1000.0) as i64).to_rfc3339();
-        let text = text.get(..19).unwrap_or_default().replace('T', " ");
+    Column::new("TIME", 19, |row, scene| {
+        let at = Timestamp::from_millis((row.created * 1000.0) as i64);
+        let text = format::date_and_time(at, scene.zone);
         let order = Order::Number(row.created);
         Cell { text: text.into(), style: scene.theme.dim, order }
     }),

@@ -205,7 +205,7 @@ impl Overview {
         let inner = block.inner(area);
         frame.render_widget(block.title_bottom(summary.right_aligned()), area);
         if self.topology.nodes.is_empty() {
-            let words = nothing(scene);
+            let words = nothing(scene).lines().map(clean).collect::<Vec<_>>().join("\n");
             let paragraph = Paragraph::new(words).style(scene.theme.dim).wrap(Wrap { trim: true });
             let inside = Rect { x: inner.x + 2, width: inner.width.saturating_sub(4), ..inner };
             frame.render_widget(paragraph, inside);
@@ -266,7 +266,7 @@ impl Overview {
         for (line, (index, note)) in notes.take(usize::from(inner.height)).enumerate() {
             let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
             let mood = mood(&note.status);
-            let clock = crate::tui::cost::clock((note.at * 1000.0) as i64);
+            let clock = scene.clock((note.at * 1000.0) as i64);
             let room = usize::from(inner.width).saturating_sub(clock.len() + 5);
             let shown = fit(&clean(&note.text), room).into_owned();
             let line = Line::from(vec![

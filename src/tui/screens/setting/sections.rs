@@ -420,19 +420,28 @@ fn workbench(scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {
         "the workbench's; M gives it to the terminal, to select text",
         "the terminal's; M takes it back",
     );
-    let clock = Timestamp::from_millis(scene.now).to_rfc3339();
+    let now = Timestamp::from_millis(scene.now);
+    let time =
+        format!("{} ({})", format::date_and_time(now, scene.zone), format::zone(now, scene.zone));
     let mut entries = vec![
         value("version", env!("CARGO_PKG_VERSION")),
         value("mode", mode),
         value("mouse", mouse),
         value("theme", format!("{}: {}", scene.theme.name, scene.theme.about)),
-        value("time (UTC)", clock.get(..19).unwrap_or_default().replace('T', " ")),
+        value("time", time),
+        value("log lines kept", format::count(scene.log_lines as u64)),
         value("notes kept", scene.mirror.notes.len().to_string()),
         gap(),
         heading("Configuration"),
-        value("file", "$XDG_CONFIG_HOME/sagebrush/config.toml"),
-        value("or", "~/.config/sagebrush/config.toml"),
     ];
+    match scene.config {
+        Some(path) => entries.push(value("file", path)),
+        None => entries.extend([
+            value("file", "none was found; it is looked for as"),
+            value("", "$XDG_CONFIG_HOME/sagebrush/config.toml"),
+            value("or", "~/.config/sagebrush/config.toml"),
+        ]),
+    }
     entries.extend(words(
         "What the command line says goes before the file, the file before what is usual.",
         columns,

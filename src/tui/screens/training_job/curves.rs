@@ -5,12 +5,12 @@ use crate::domain::time::Timestamp;
 use crate::tui::format;
 use crate::tui::text::{clean, fit, pad_left};
 use crate::tui::theme::Theme;
+use crate::tui::view::Scene;
 use crate::tui::widgets::axis::Scale;
 use crate::tui::widgets::canvas::Stroke;
 use crate::tui::widgets::chart::{Across, Chart, Series};
 use crate::tui::widgets::spark::Sparkline;
 use crate::tui::widgets::trace::Trace;
-use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use serde_json::Value;
@@ -221,7 +221,8 @@ impl Curves {
     }
 
     /// Draws as many plots as have room, and says how many have not.
-    pub fn draw(&self, buffer: &mut Buffer, area: Rect, theme: &Theme, empty: &str) {
+    pub fn draw(&self, buffer: &mut Buffer, area: Rect, scene: &Scene<'_>, empty: &str) {
+        let theme = scene.theme;
         let plots = self.plots();
         if plots.is_empty() || area.is_empty() {
             let chart = Chart { empty, ..Chart::default() };
@@ -236,7 +237,7 @@ impl Curves {
         for (index, plot) in plots.iter().take(shown).enumerate() {
             let last = index + 1 == shown;
             let height = if last { area.bottom() - foot - y } else { rows };
-            self.draw_plot(buffer, Rect { y, height, ..area }, plot, theme);
+            self.draw_plot(buffer, Rect { y, height, ..area }, plot, scene);
             y += height;
         }
         if foot > 0 {
@@ -247,7 +248,7 @@ impl Curves {
         }
     }
 
-    fn draw_plot(&self, buffer: &mut Buffer, area: Rect, plot: &[usize], theme: &Theme) {
+    fn draw_plot(&self, buffer: &mut Buffer, area: Rect, plot: &[usize], scene: &Scene<'_>) {
         let by_step = self.by_step();
         let series: Vec<Series<'_>> = plot
             .iter()
@@ -258,10 +259,10 @@ impl Curves {
                 Series { name: &curve.name, trace, series: position, stroke: Stroke::default() }
             })
             .collect();
-        let across = if by_step { Across::Steps } else { Across::Clock(TimeZone::UTC) };
+        let across = if by_step { Across::Steps } else { Across::Clock(scene.zone.clone()) };
         let scale = if self.logarithmic { Scale::Logarithmic } else { Scale::Linear };
         let chart = Chart { series: &series, across, scale, ..Chart::default() };
-        chart.draw(area, buffer, theme);
+        chart.draw(area, buffer, scene.theme);
     }
 
     /// Rows that the use of hosts takes.

@@ -234,7 +234,7 @@ impl Job {
             Pane::Curves => {
                 let usage = self.curves.usage_rows().min(inner.height / 3);
                 let plots = Rect { height: inner.height - usage, ..inner };
-                self.curves.draw(buffer, inset(plots), theme, self.why_no_curves());
+                self.curves.draw(buffer, inset(plots), scene, self.why_no_curves());
                 let rows = Rect { y: plots.bottom(), height: usage, ..inner };
                 self.curves.draw_usage(buffer, inset(rows), theme);
             }
@@ -331,7 +331,7 @@ impl View for Job {
         for (which, area) in self.panes(area) {
             let inner = inside(area);
             match which {
-                Pane::Log => self.reader.settle(inner),
+                Pane::Log => self.reader.settle(inner, scene),
                 Pane::Details => {
                     let inner = inset(inner);
                     let same = self.seen.as_ref().is_some_and(|(seen, place, told, size)| {

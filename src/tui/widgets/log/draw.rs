@@ -3,8 +3,11 @@
 
 use super::ring::Line;
 use super::{LogPane, ansi};
+use crate::domain::time::Timestamp;
+use crate::tui::format;
 use crate::tui::text;
 use crate::tui::theme::Theme;
+use jiff::tz::TimeZone;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
@@ -168,7 +171,7 @@ impl LogPane {
         if skip == 0 {
             let mut x = usize::from(area.x) + columns.mark;
             if columns.time > 0 {
-                put(buf, x, area.y, &clock(line.at), columns.time - 1, theme.dim);
+                put(buf, x, area.y, &clock(line.at, &self.zone), columns.time - 1, theme.dim);
                 x += columns.time;
             }
             if columns.name > 0 {
@@ -371,11 +374,10 @@ fn put(buf: &mut Buffer, x: usize, y: u16, shown: &str, room: usize, style: Styl
     }
 }
 
-/// The time of day in UTC: `12:04:31.250`.
-fn clock(at: i64) -> String {
-    let millis = at.rem_euclid(86_400_000);
-    let (seconds, millis) = (millis / 1000, millis % 1000);
-    format!("{:02}:{:02}:{:02}.{millis:03}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+/// The time of day: `12:04:31.250`.
+fn clock(at: i64, zone: &TimeZone) -> String {
+    let second = format::clock(Timestamp::from_millis(at), zone);
+    format!("{second}.{:03}", at.rem_euclid(1000))
 }
 
 fn plural(count: u64) -> &'static str {

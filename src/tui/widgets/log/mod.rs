@@ -18,6 +18,7 @@ pub use ring::{Entry, Limits};
 use super::filter::Filter;
 use crate::tui::text;
 use draw::Page;
+use jiff::tz::TimeZone;
 use ring::{Line, Ring};
 use scan::Scan;
 use selection::Selection;
@@ -46,6 +47,7 @@ pub struct LogPane {
     /// A jump that waits for the search to find something.
     wanted: Option<Towards>,
     selection: Option<Selection>,
+    zone: TimeZone,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +93,16 @@ impl LogPane {
             hit: None,
             wanted: None,
             selection: None,
+            zone: TimeZone::UTC,
         }
+    }
+
+    /// In which time zone it shows times, and how many lines it keeps.
+    pub fn prefer(&mut self, zone: &TimeZone, lines: usize) {
+        if self.zone != *zone {
+            self.zone = zone.clone();
+        }
+        self.ring.limit(Limits::lines(lines));
     }
 
     /// Adds lines; the oldest go when there are too many.

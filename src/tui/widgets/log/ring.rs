@@ -24,6 +24,14 @@ pub struct Limits {
     pub bytes: usize,
 }
 
+impl Limits {
+    /// So many lines of the usual length.
+    pub fn lines(lines: usize) -> Self {
+        let usual = Self::default();
+        Self { lines, bytes: lines.saturating_mul(usual.bytes / usual.lines) }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { lines: 100_000, bytes: 64 << 20 }
@@ -82,9 +90,19 @@ impl Ring {
         }
     }
 
+    /// From now on no more than that.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.drop_oldest();
+    }
+
     fn line(&mut self, line: Line) {
         self.bytes += line.message.len() + COST;
         self.lines.push_back(line);
+        self.drop_oldest();
+    }
+
+    fn drop_oldest(&mut self) {
         while self.lines.len() > self.limits.lines
             || (self.bytes > self.limits.bytes && self.lines.len() > 1)
         {
@@ -164,6 +182,15 @@ mod tests {
 
     fn entry(message: &str) -> Entry {
         Entry { at: 0, stream: "algo-1".to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_lower_limit_holds_at_once() {
+        let mut ring = Ring::new(Limits::lines(100));
+        (0..100).for_each(|at| ring.push(&entry(&at.to_string())));
+        ring.limit(Limits::lines(10));
+        assert_eq!((ring.first(), ring.len(), ring.dropped()), (90, 10, 90));
+        assert_eq!(Limits::lines(Limits::default().lines).lines, Limits::default().lines);
     }
 
     #[test]

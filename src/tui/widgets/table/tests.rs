@@ -24,7 +24,18 @@ fn row(name: &str, size: Option<u32>) -> Row {
 }
 
 fn scene<'a>(mirror: &'a Mirror, keymap: &'a Keymap) -> Scene<'a> {
-    Scene { mirror, theme: &THEMES[0], keymap, now: 0, read_only: false, mouse: true }
+    static UTC: jiff::tz::TimeZone = jiff::tz::TimeZone::UTC;
+    Scene {
+        mirror,
+        theme: &THEMES[0],
+        keymap,
+        now: 0,
+        read_only: false,
+        mouse: true,
+        zone: &UTC,
+        log_lines: 100,
+        config: None,
+    }
 }
 
 fn with<T>(work: impl FnOnce(&Scene<'_>) -> T) -> T {
