@@ -22,6 +22,10 @@ assert found["CreateDate"] == made["CreateDate"] and found["RoleId"] == made["Ro
 refused("EntityAlreadyExists", "Role with name Train already exists.", iam.create_role, status=409,
         RoleName="Train", AssumeRolePolicyDocument=json.dumps(TRUST))
 refused("MalformedPolicyDocument", "invalid Json", iam.create_role, RoleName="x", AssumeRolePolicyDocument="{")
+refused("MalformedPolicyDocument", "Syntax errors in policy.", iam.create_role, RoleName="x", AssumeRolePolicyDocument="{}")
+about = {"Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}]}
+refused("MalformedPolicyDocument", "Has prohibited field Resource", iam.create_role, RoleName="x",
+        AssumeRolePolicyDocument=json.dumps(about))
 refused("NoSuchEntity", "The role with name none cannot be found.", iam.get_role, status=404, RoleName="none")
 refused("ValidationError", "roleName", iam.get_role, RoleName="not a name!")
 

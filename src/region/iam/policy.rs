@@ -1,8 +1,8 @@
 //! The policies of roles, inline and attached, and the account's own managed policies.
 
 use super::{
-    Answer, Call, Refusal, Region, Table, View, change_role, check_document, encoded, error,
-    family, find, named_rows, page_of, sts,
+    Answer, Call, Refusal, Region, Table, View, change_role, document, encoded, error, family,
+    find, named_rows, page_of, sts,
 };
 use crate::domain::arn::Arn;
 use crate::store::{Query, Row};
@@ -70,7 +70,7 @@ fn no_inline(name: &str) -> Refusal {
 async fn put_inline(region: Arc<Region>, call: Call) -> Answer {
     let name = call.input.name("PolicyName").to_owned();
     let document = call.input.name("PolicyDocument").to_owned();
-    check_document(&document)?;
+    document::check_identity(&document)?;
     change_role(&region, call.input.name("RoleName"), move |_, role| {
         if let Some(inline) = private(role).get_mut("Inline") {
             family::set(inline, &name, document);
@@ -179,7 +179,7 @@ async fn list_attached(region: Arc<Region>, call: Call) -> Answer {
 async fn create(region: Arc<Region>, call: Call) -> Answer {
     let mut body = call.input;
     let document = body.name("PolicyDocument").to_owned();
-    check_document(&document)?;
+    document::check_identity(&document)?;
     let tags = super::tags_of(&body)?;
     family::drop_members(&mut body, &["PolicyDocument", "Tags"]);
     family::default(&mut body, "Path", "/");
