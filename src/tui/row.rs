@@ -45,6 +45,14 @@ impl Row {
         self.body.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// How it stands: a package's approval, everything else's status.
+    pub fn standing(&self) -> &str {
+        match self.text("ModelApprovalStatus") {
+            "" => &self.status,
+            approval => approval,
+        }
+    }
+
     pub fn number(&self, member: &str) -> Option<f64> {
         self.body.get(member).and_then(Value::as_f64)
     }

@@ -9,6 +9,8 @@ use crate::domain::kind;
 use crate::script::parse;
 use crate::tui::keymap::{Action, Binding};
 use crate::tui::mirror::{BUCKET, Mirror};
+use crate::tui::row::Row;
+use crate::tui::status::mood;
 use crate::tui::view::Scene;
 use clap::{Arg, Command, CommandFactory, Parser};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
@@ -305,7 +307,11 @@ fn names(mirror: &Mirror, kind: &str) -> Vec<(String, String)> {
     let mut rows: Vec<_> = rows.iter().map(|(_, row)| row).collect();
     // The newest are meant most often.
     rows.sort_unstable_by(|a, b| b.created.total_cmp(&a.created).then_with(|| a.name.cmp(&b.name)));
-    rows.into_iter().take(2000).map(|row| (row.name.clone(), row.status.clone())).collect()
+    let standing = |row: &Row| match row.standing() {
+        "" => String::new(),
+        standing => format!("{} {standing}", mood(standing).mark()),
+    };
+    rows.into_iter().take(2000).map(|row| (row.name.clone(), standing(row))).collect()
 }
 
 /// `name=package` for every package and model, with the variant's name as typed.

@@ -47,10 +47,7 @@ static COLUMNS: &[Column] = &[
         Cell::number(row.number("ModelPackageVersion"), text, scene.theme.accent)
     }),
     Column::new("APPROVAL", 23, |row, scene| {
-        let status = match row.text("ModelApprovalStatus") {
-            "" => &row.status,
-            approval => approval,
-        };
+        let status = row.standing();
         let mood = mood(status);
         Cell::text(format!("{} {status}", mood.mark()), mood.style(scene.theme))
     }),

@@ -3,7 +3,6 @@
 use super::topology::{
     BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant,
 };
-use crate::tui::row::Row;
 use crate::tui::status::mood;
 use crate::tui::text::{clean, fit, width};
 use crate::tui::view::Scene;
@@ -87,7 +86,7 @@ pub(super) fn draw(
 
 fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene: &Scene<'_>) {
     let theme = scene.theme;
-    let status = status_of(&node.row);
+    let status = node.row.standing();
     let mood = mood(&status);
     let room = usize::from(line.width);
     let about = about(node, scene);
@@ -121,13 +120,6 @@ fn shortened(name: &str, room: usize) -> String {
         rest = chars.as_str();
     }
     format!("{}{rest}", fit(name, room - width(rest)))
-}
-
-fn status_of(row: &Row) -> String {
-    match row.text("ModelApprovalStatus") {
-        "" => row.status.clone(),
-        approval => approval.to_owned(),
-    }
 }
 
 /// What one wants to know beside the name.
