@@ -29,13 +29,13 @@ use std::time::Duration;
 
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if matches!(&cli.command, Some(Command::Serve(args)) if args.detached) {
+        background::step_back();
+    }
     let quiet = cli.command.is_none() && std::io::stdout().is_terminal();
     install_tracing(quiet);
     if let Err(error) = color_eyre::install() {
         eprintln!("warning: {error}");
-    }
-    if matches!(&cli.command, Some(Command::Serve(args)) if args.detached) {
-        background::step_back();
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -17,6 +17,7 @@
 )]
 
 mod calls;
+mod fill;
 mod lifecycle;
 mod server;
 mod size;

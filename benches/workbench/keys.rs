@@ -147,22 +147,27 @@ impl Drop for Load {
     }
 }
 
-/// What `workbench load FOLDER` does until it is killed: prints what it sent so far, every second.
+/// What `workbench load FOLDER` does until it is killed: prints what it sent so far, ten times a second.
 pub fn load(folder: &Path) {
     let client = super::server::client(folder);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
     let counts: Arc<Counts> = Arc::default();
     runtime.block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
         for _ in 0..USERS {
-            tokio::spawn(user(client.clone(), Arc::clone(&counts)));
+            tasks.spawn(user(client.clone(), Arc::clone(&counts)));
         }
-        tokio::spawn(flood(client, Arc::clone(&counts)));
-        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        tasks.spawn(flood(client, Arc::clone(&counts)));
+        let mut ticks = tokio::time::interval(Duration::from_millis(100));
         loop {
-            seconds.tick().await;
-            let (sent, told) = counts.now();
-            println!("{sent} {told}");
+            tokio::select! {
+                ended = tasks.join_next() => panic!("a part of the load ended: {ended:?}"),
+                _ = ticks.tick() => {
+                    let (sent, told) = counts.now();
+                    println!("{sent} {told}");
+                }
+            }
         }
     });
 }

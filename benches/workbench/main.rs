@@ -16,6 +16,8 @@
 )]
 
 mod busy;
+#[path = "../region/fill.rs"]
+mod fill;
 mod frame;
 mod idle;
 mod keys;

@@ -1,15 +1,11 @@
 //! From the start of the process to its first frame, and to the first one with data.
 
 use super::Times;
+use super::fill::fill;
 use super::server::Server;
 use super::terminal::Screen;
-use sagebrush::domain::kind;
-use sagebrush::domain::time::SystemClock;
-use sagebrush::store::{Durability, Row, Store, StoreError};
-use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 const RESOURCES: usize = 10_000;
 const ROUNDS: usize = 15;
@@ -22,7 +18,7 @@ pub fn workspace(scratch: &Path, resources: usize) -> (PathBuf, PathBuf) {
     std::fs::create_dir_all(&home).expect("a home");
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join("workspace.toml"), "name = \"bench\"\n").expect("settings");
-    fill(&folder.join(".sagebrush"), resources);
+    fill(&folder, resources);
     let trusted = Command::new(env!("CARGO_BIN_EXE_sagebrush"))
         .args(["trust", "--workspace"])
         .arg(&folder)
@@ -31,28 +27,6 @@ pub fn workspace(scratch: &Path, resources: usize) -> (PathBuf, PathBuf) {
         .status();
     assert!(trusted.is_ok_and(|status| status.success()), "the folder is not trusted");
     (home, folder)
-}
-
-/// Written in the store's own way: through the gateway it would take a while.
-fn fill(kept: &Path, models: usize) {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("tokio");
-    let store = Store::open(kept, Arc::new(SystemClock), Durability::Process).expect("a store");
-    for first in (0..models).step_by(1000) {
-        let batch = store.write(move |change| {
-            for index in first..(first + 1000).min(models) {
-                let name = format!("model-{index:07}");
-                let arn = format!("arn:aws:sagemaker:us-east-1:123456789012:model/{name}");
-                let body = json!({"ModelName": name, "ModelArn": arn,
-                    "ExecutionRoleArn": "arn:aws:iam::123456789012:role/Bench",
-                    "CreationTime": change.now().to_document(),
-                    "PrimaryContainer": {"Image": "image", "ModelDataUrl": "s3://bench/model.tar.gz"}});
-                change.insert(Row::new(kind::MODEL, &name, change.now(), body))?;
-            }
-            Ok::<_, StoreError>(())
-        });
-        runtime.block_on(batch).expect("models are written");
-    }
 }
 
 pub fn run() {

@@ -3,6 +3,7 @@
 use super::parse::{Action, OnError, ParseError, Step, Word, parse};
 use super::report::Report;
 use crate::command::{self, CommandError, Outcome, Session};
+use futures::FutureExt;
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Instant;
@@ -21,7 +22,7 @@ pub struct Ending {
     pub failed: usize,
     /// Steps after the one that ended the script.
     pub skipped: usize,
-    /// The exit code: 0, or that of the first failure.
+    /// The exit code: 0, or that of the first failure, or that of the interruption.
     pub exit_code: u8,
     pub interrupted: bool,
 }
@@ -72,6 +73,8 @@ pub async fn run(
         report.start(step);
         let start = Instant::now();
         let outcome = match words {
+            // No step begins any more; one that is done counts, though the end was asked for meanwhile.
+            Ok(_) if (&mut interrupted).now_or_never().is_some() => Err(CommandError::Interrupted),
             Ok(words) => tokio::select! {
                 biased;
                 outcome = command::run_words(session, &words) => outcome,
@@ -85,10 +88,10 @@ pub async fn run(
             Ok(_) => ending.passed += 1,
             Err(error) => {
                 ending.failed += 1;
-                if ending.exit_code == 0 {
+                ending.interrupted = matches!(error, CommandError::Interrupted);
+                if ending.exit_code == 0 || ending.interrupted {
                     ending.exit_code = error.exit_code();
                 }
-                ending.interrupted = matches!(error, CommandError::Interrupted);
                 if ending.interrupted || on_error == OnError::Stop {
                     for step in commands(&script.steps[index + 1..]) {
                         report.skip(step);

@@ -10,9 +10,12 @@ const NICE: i32 = 10;
 /// and takes the lower priority. To be called before any thread is started: they inherit it.
 #[cfg(unix)]
 pub fn step_back() {
-    // What fails here is refused by a machine's own rules; the region runs as well without it.
-    rustix::process::setsid().ok();
     rustix::process::nice(NICE).ok();
+    // One that leads a group already, as a shell's job does, stays where it is, with its starter's
+    // share of the cores.
+    if rustix::process::setsid().is_err() {
+        return;
+    }
     // Linux shares the cores out among sessions first, where it groups by them (sched(7)): within
     // its group alone, no niceness would tell.
     #[cfg(target_os = "linux")]

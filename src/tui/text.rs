@@ -113,6 +113,15 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn words_wrap_and_long_ones_go_on() {
+        assert_eq!(wrapped("", 10), [""]);
+        assert_eq!(wrapped("one two  three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a /very/long/path b", 6), ["a", "/very/", "long/p", "ath b"]);
+        assert_eq!(wrapped("日本語", 4), ["日本", "語"]);
+        assert_eq!(wrapped("ab", 0), ["a", "b"]);
+    }
+
+    #[test]
     fn control_sequences_become_harmless() {
         assert_eq!(clean("plain"), "plain");
         assert_eq!(clean("\u{1b}[31mred\u{7}"), "␛[31mred␇");

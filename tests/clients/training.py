@@ -132,6 +132,17 @@ def what_is_refused():
             sagemaker.stop_training_job, TrainingJobName="first")
 
 
+def until(there):
+    end = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+def stage(name):
+    return sagemaker.describe_training_job(TrainingJobName=name)["SecondaryStatus"]
+
+
 def scored(name):
     """Whether the log tells of a round."""
     group = "/aws/sagemaker/TrainingJobs"
@@ -146,11 +157,9 @@ def scored(name):
 def a_job_is_stopped():
     long = {"objective": "binary:logistic", "num_round": "1000000"}
     sagemaker.create_training_job(**job("long", HyperParameters=long))
-    while sagemaker.describe_training_job(TrainingJobName="long")["SecondaryStatus"] != "Training":
-        time.sleep(0.05)
+    until(lambda: stage("long") == "Training")
     # A container that is stopped before its first round has no model to leave.
-    while not scored("long"):
-        time.sleep(0.05)
+    until(lambda: scored("long"))
     refused("ResourceInUse", "cannot be deleted",
             sagemaker.delete_training_job, TrainingJobName="long")
     sagemaker.update_training_job(

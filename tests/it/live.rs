@@ -69,11 +69,12 @@ fn traffic_is_told_of_those_that_have_some() {
         let busy = |a, b| {
             json!([{"endpoint": "Busy", "variants": [variant("a", 0.75, a), variant("b", 0.25, b)]}])
         };
-        assert_eq!(first["endpoints"], busy(1, 0));
+        assert_eq!((&first["endpoints"], &first["whole"]), (&busy(1, 0), &true.into()));
         // Nothing has happened: nothing is said of it.
         assert_eq!(lines.next().await.unwrap().unwrap(), json!({"heartbeat": true}));
         invoke(plane, "busy", "b").await;
-        assert_eq!(news(&mut lines).await["endpoints"], busy(1, 1));
+        let told = news(&mut lines).await;
+        assert_eq!((&told["endpoints"], &told["whole"]), (&busy(1, 1), &false.into()));
         publish(plane, "idle", &[1.0, 1.0]);
         let told = news(&mut lines).await;
         assert_eq!(told["endpoints"][0]["endpoint"], "idle");

@@ -108,8 +108,9 @@ fn a_failed_expectation_ends_the_script_and_is_told() {
 #[test]
 fn an_interrupted_script_tells_where() {
     let data = workspace("iris").with_file_name("data").join("train.csv");
+    // The exit code is the interruption's, whatever failed before.
     let (folder, path) = script(&format!(
-        "bucket create here\nupload {} s3://here/\ntrain slow xgboost --input train=s3://here/train.csv \
+        "on error continue\nexpect bucket none Objects=1\nbucket create here\nupload {} s3://here/\ntrain slow xgboost --input train=s3://here/train.csv \
          --set objective=multi:softprob --set num_class=3 --set num_round=1000000 --wait\nsay never\n",
         data.display()
     ));
@@ -125,17 +126,17 @@ fn an_interrupted_script_tells_where() {
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut next = || serde_json::from_str::<Value>(&lines.next()?.unwrap()).ok();
-    // What begins, and two steps that end: the third runs.
-    for event in ["begin", "step", "step"] {
+    // What begins, and three steps that end: the fourth runs.
+    for event in ["begin", "step", "step", "step"] {
         assert_eq!(next().unwrap()["event"], event);
     }
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let step = next().unwrap();
-    assert_eq!((&step["line"], &step["error"]["kind"]), (&3.into(), &"interrupted".into()));
+    assert_eq!((&step["line"], &step["error"]["kind"]), (&5.into(), &"interrupted".into()));
     let end = next().unwrap();
     assert_eq!(
         (&end["event"], &end["passed"], &end["failed"], &end["skipped"]),
-        (&"end".into(), &2.into(), &1.into(), &1.into())
+        (&"end".into(), &2.into(), &2.into(), &1.into())
     );
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let xml = std::fs::read_to_string(junit).unwrap();

@@ -51,8 +51,8 @@ pub async fn attach_or_start(workspace: &Workspace) -> Result<(Client, Option<u3
     }
 }
 
-/// Starts `serve` in the background and waits for its line. It makes a session of its own: no key
-/// and no hang-up of this terminal reaches it.
+/// Starts `serve` in the background and waits for its line. Once it has
+/// begun it has a session of its own: no key and no hang-up of this terminal reaches it.
 async fn start(workspace: &Workspace) -> Result<(), CommandError> {
     let binary =
         std::env::current_exe().map_err(|error| CommandError::io("finding this binary", error))?;

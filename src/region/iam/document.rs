@@ -1,5 +1,6 @@
-//! Whether a policy's document is one: the grammar that IAM checks when a policy is stored, in its
-//! words. What a policy allows is not evaluated.
+//! Whether a policy's document is one: the commonest mistakes that IAM refuses when a policy is
+//! stored, in its words. Conditions and the form of ARNs are not looked at, and what a policy allows
+//! is not evaluated.
 
 use super::Refusal;
 use serde_json::{Map, Value};
@@ -44,7 +45,14 @@ fn check(document: &str, of: Of) -> Result<(), &'static str> {
     for statement in statements {
         let Value::Object(statement) = statement else { return Err(SYNTAX) };
         let effect = statement.get("Effect").and_then(Value::as_str);
-        if !matches!(effect, Some("Allow" | "Deny")) {
+        let known = statement.keys().all(|member| MEMBERS.contains(&member.as_str()));
+        let both =
+            |one: &str| statement.contains_key(one) && statement.contains_key(&format!("Not{one}"));
+        let twice = ["Principal", "Action", "Resource"].into_iter().any(both);
+        let texts = ["Action", "NotAction", "Resource", "NotResource"]
+            .into_iter()
+            .all(|member| listed(statement, member).iter().all(Value::is_string));
+        if !matches!(effect, Some("Allow" | "Deny")) || !known || twice || !texts {
             return Err(SYNTAX);
         }
         match of {
@@ -53,6 +61,28 @@ fn check(document: &str, of: Of) -> Result<(), &'static str> {
         }
     }
     Ok(())
+}
+
+/// What a statement may say.
+const MEMBERS: [&str; 9] = [
+    "Sid",
+    "Effect",
+    "Principal",
+    "NotPrincipal",
+    "Action",
+    "NotAction",
+    "Resource",
+    "NotResource",
+    "Condition",
+];
+
+/// A member that may be one or a list of them.
+fn listed<'a>(statement: &'a Map<String, Value>, member: &str) -> &'a [Value] {
+    match statement.get(member) {
+        Some(Value::Array(several)) => several,
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    }
 }
 
 fn has(statement: &Map<String, Value>, either: [&str; 2]) -> bool {
@@ -69,16 +99,11 @@ fn trust(statement: &Map<String, Value>) -> Result<(), &'static str> {
     if !has(statement, ["Action", "NotAction"]) {
         return Err("Missing required field Action");
     }
-    let actions = match statement.get("Action") {
-        Some(Value::Array(actions)) => actions.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
     let of_sts = |action: &Value| {
         let service = action.as_str().and_then(|action| action.split(':').next());
         service.is_some_and(|service| service.eq_ignore_ascii_case("sts"))
     };
-    match actions.iter().all(of_sts) {
+    match listed(statement, "Action").iter().all(of_sts) {
         true => Ok(()),
         false => Err("AssumeRole policy may only specify STS AssumeRole actions."),
     }
@@ -91,9 +116,15 @@ fn identity(statement: &Map<String, Value>) -> Result<(), &'static str> {
     if !has(statement, ["Action", "NotAction"]) {
         return Err("Policy statement must contain actions.");
     }
-    match has(statement, ["Resource", "NotResource"]) {
+    if !has(statement, ["Resource", "NotResource"]) {
+        return Err("Policy statement must contain resources.");
+    }
+    let mut actions =
+        ["Action", "NotAction"].into_iter().flat_map(|member| listed(statement, member));
+    let named = |action: &Value| action.as_str().is_some_and(|one| one == "*" || one.contains(':'));
+    match actions.all(named) {
         true => Ok(()),
-        false => Err("Policy statement must contain resources."),
+        false => Err("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc."),
     }
 }
 
@@ -128,6 +159,18 @@ mod tests {
         r#"{"Statement":[{"Effect":"Allow","Principal":"*"}]}"#,
         Err("Missing required field Action")
     )]
+    #[case::typo(
+        r#"{"Statement":[{"Effect":"Allow","Principals":"*","Action":"sts:AssumeRole"}]}"#,
+        Err("Syntax errors in policy.")
+    )]
+    #[case::both(
+        r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole","NotAction":"sts:*"}]}"#,
+        Err("Syntax errors in policy.")
+    )]
+    #[case::no_text(
+        r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":[7]}]}"#,
+        Err("Syntax errors in policy.")
+    )]
     #[case::of_another(
         r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:GetObject"}]}"#,
         Err("AssumeRole policy may only specify STS AssumeRole actions.")
@@ -142,6 +185,11 @@ mod tests {
         r#"{"Statement":[{"Effect":"Allow","Action":"s3:*"}]}"#,
         Err("Policy statement must contain resources.")
     )]
+    #[case::vendor(
+        r#"{"Statement":[{"Effect":"Allow","Action":"GetObject","Resource":"*"}]}"#,
+        Err("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
+    )]
+    #[case::everything(r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#, Ok(()))]
     #[case::actions(
         r#"{"Statement":[{"Effect":"Allow","Resource":"*"}]}"#,
         Err("Policy statement must contain actions.")

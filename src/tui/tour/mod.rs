@@ -87,7 +87,7 @@ impl Tour {
         HEAD + u16::try_from(lines.len()).map_or(WORDS, |lines| lines.min(WORDS))
     }
 
-    /// What is said of the step; a second terminal's command is whole in it.
+    /// What is said of the step.
     fn words(&self) -> String {
         let words = match &self.stage {
             Stage::Hidden => "",
@@ -347,9 +347,10 @@ impl Tour {
         let words = Rect { x: area.x + MARGIN, y: area.y + HEAD, height: rows, ..area };
         let room = usize::from(area.width.saturating_sub(2 * MARGIN));
         let mut lines = wrapped(&self.words(), room);
-        let rest = lines.split_off(lines.len().min(usize::from(rows)));
-        if let Some(last) = lines.last_mut().filter(|_| !rest.is_empty()) {
-            *last = fit(&format!("{last} {}", rest.join(" ")), room).into_owned();
+        let cut = lines.len() > usize::from(rows);
+        lines.truncate(usize::from(rows));
+        if let Some(last) = lines.last_mut().filter(|_| cut) {
+            *last = fit(&format!("{last}…"), room).into_owned();
         }
         let lines: Vec<_> = lines.into_iter().map(|line| Line::styled(line, style)).collect();
         let words = Rect { width: area.width.saturating_sub(MARGIN), ..words };

@@ -148,6 +148,28 @@ fn only_a_few_endpoints_are_kept_in_detail() {
 }
 
 #[test]
+fn what_came_while_nobody_listened_has_no_rate() {
+    let mut live = Live::default();
+    let traffic = |at: f64, whole: bool, sum: u64| {
+        json!({"at": at, "whole": whole, "endpoints": [
+            {"endpoint": "e", "variants": [{"variant": "v", "invocations": sum}]}]})
+    };
+    live.traffic(&traffic(0.0, true, 0));
+    live.traffic(&traffic(1.0, false, 100));
+    // Another screen was looked at for a minute.
+    live.traffic(&traffic(61.0, true, 6_100));
+    assert_eq!(live.rates("e", 61_000).unwrap().requests, 0.0);
+    live.traffic(&traffic(62.0, false, 6_200));
+    assert!(near(live.rates("e", 62_000).unwrap().requests, 100.0, 0.01));
+    // The same of an endpoint's own stream.
+    let line = |at: f64, sum: u64| json!({"endpoint": "e", "at": at, "variants": [{"variant": "v", "invocations": sum}]});
+    for (at, sum) in [(70.0, 7_000), (71.0, 7_100), (131.0, 13_100)] {
+        live.endpoint("e", &line(at, sum));
+    }
+    assert_eq!(live.rates("e", 131_000).unwrap().requests, 0.0);
+}
+
+#[test]
 fn ten_thousand_endpoints_have_a_rate_each() {
     let mut live = Live::default();
     let line = |at: f64, sum: u64| {

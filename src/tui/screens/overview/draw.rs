@@ -87,7 +87,7 @@ pub(super) fn draw(
 fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene: &Scene<'_>) {
     let theme = scene.theme;
     let status = node.row.standing();
-    let mood = mood(&status);
+    let mood = mood(status);
     let room = usize::from(line.width);
     let about = about(node, scene);
     buffer.set_stringn(line.x, line.y, mood.mark(), room, mood.style(theme));

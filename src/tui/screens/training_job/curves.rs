@@ -186,7 +186,7 @@ impl Curves {
         let scale = if self.logarithmic { " · log" } else { "" };
         let across = match self.metrics.first() {
             Some(_) if self.by_step() => " · by step",
-            Some(_) => " · by time (UTC)",
+            Some(_) => " · by time",
             None => "",
         };
         format!("{which}{scale}{across}")

@@ -102,7 +102,9 @@ impl LogPane {
         if self.zone != *zone {
             self.zone = zone.clone();
         }
-        self.ring.limit(Limits::lines(lines));
+        if self.ring.limit(Limits::lines(lines)) {
+            self.forget_dropped();
+        }
     }
 
     /// Adds lines; the oldest go when there are too many.
@@ -119,6 +121,11 @@ impl LogPane {
                 }
             }
         }
+        self.forget_dropped();
+    }
+
+    /// Nothing points at lines that are gone.
+    fn forget_dropped(&mut self) {
         let first = self.ring.first();
         for scan in [&mut self.filter, &mut self.search].into_iter().flatten() {
             scan.forget(first);

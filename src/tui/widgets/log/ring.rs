@@ -25,10 +25,12 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many lines of the usual length.
+    /// So many lines: few may be long, many have a bound that a pane may cost.
     pub fn lines(lines: usize) -> Self {
+        const MOST: usize = 256 << 20;
         let usual = Self::default();
-        Self { lines, bytes: lines.saturating_mul(usual.bytes / usual.lines) }
+        let bytes = lines.saturating_mul(usual.bytes / usual.lines);
+        Self { lines, bytes: bytes.clamp(usual.bytes, MOST) }
     }
 }
 
@@ -90,10 +92,12 @@ impl Ring {
         }
     }
 
-    /// From now on no more than that.
-    pub(super) fn limit(&mut self, limits: Limits) {
+    /// From now on no more than that; whether lines went.
+    pub(super) fn limit(&mut self, limits: Limits) -> bool {
+        let before = self.first;
         self.limits = limits;
         self.drop_oldest();
+        self.first > before
     }
 
     fn line(&mut self, line: Line) {
@@ -190,7 +194,8 @@ mod tests {
         (0..100).for_each(|at| ring.push(&entry(&at.to_string())));
         ring.limit(Limits::lines(10));
         assert_eq!((ring.first(), ring.len(), ring.dropped()), (90, 10, 90));
-        assert_eq!(Limits::lines(Limits::default().lines).lines, Limits::default().lines);
+        assert_eq!(Limits::lines(100).bytes, Limits::default().bytes, "they may be long ones");
+        assert_eq!(Limits::lines(1_000_000).bytes, 256 << 20);
     }
 
     #[test]
