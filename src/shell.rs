@@ -126,7 +126,13 @@ async fn in_workspace(
     let outcome = match command {
         Command::Stop => admin::stop(&workspace).await?,
         Command::Status => admin::status(&workspace).await?,
-        Command::Env(args) => admin::environment(&workspace, args.shell).await?,
+        Command::Env(args) => {
+            let (outcome, started) = admin::environment(&workspace, args.shell).await?;
+            if let Some(pid) = started {
+                say_started(&workspace, pid);
+            }
+            outcome
+        }
         _ => {
             let (outcome, well) = admin::doctor(&workspace).await?;
             let printed = print(&outcome, output);
@@ -134,6 +140,13 @@ async fn in_workspace(
         }
     };
     Ok(print(&outcome, output))
+}
+
+fn say_started(workspace: &Workspace, pid: u32) {
+    let folder = workspace.folder.display();
+    eprintln!(
+        "started the region of {folder} (process {pid}); `sagebrush stop -w {folder}` ends it"
+    );
 }
 
 fn read_workspace(folder: &Path) -> Result<Workspace, CommandError> {
@@ -168,11 +181,7 @@ async fn one_verb(
     let workspace = read_workspace(folder)?;
     let (client, started) = admin::attach_or_start(&workspace).await?;
     if let Some(pid) = started {
-        eprintln!(
-            "started the region of {} at http://{} (process {pid}); `sagebrush stop` ends it",
-            workspace.folder.display(),
-            client.address()
-        );
+        say_started(&workspace, pid);
     }
     let progress: Arc<dyn Progress> = Arc::new(Spinner::new());
     let base = std::env::current_dir().map_err(|error| CommandError::io("this folder", error))?;

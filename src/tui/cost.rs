@@ -27,12 +27,10 @@ impl Cost {
         })
     }
 
-    /// `$0.61/h $2.14+? list 2026-11-20`: now, so far, more where a price is unknown, and of which day
-    /// the list prices are.
+    /// `$0.61/h $2.14+?`: now, so far, and more where a price is unknown.
     pub fn line(&self) -> String {
         let more = if self.unknown > 0 { "+?" } else { "" };
-        let date = self.date.as_ref().map(|date| format!(" list {date}")).unwrap_or_default();
-        format!("${:.2}/h ${:.2}{more}{date}", self.hourly, self.total)
+        format!("${:.2}/h ${:.2}{more}", self.hourly, self.total)
     }
 }
 
@@ -60,7 +58,9 @@ mod tests {
             "Total": {"known": "2.14", "unpriced": 1}, "RunningPerHour": {"known": "0.61", "unpriced": 0},
             "Prices": [{"Source": "a", "Date": "2026-10-02"}, {"Source": "b", "Date": "2026-11-20"}],
         });
-        assert_eq!(Cost::of(&bill).unwrap().line(), "$0.61/h $2.14+? list 2026-11-20");
+        let cost = Cost::of(&bill).unwrap();
+        assert_eq!(cost.line(), "$0.61/h $2.14+?");
+        assert_eq!(cost.date.as_deref(), Some("2026-11-20"));
         assert_eq!(Cost::of(&json!({})), None);
     }
 

@@ -102,50 +102,76 @@ pub fn centred(window: Rect, columns: u16, rows: u16) -> Rect {
 }
 
 fn header(state: &State, area: Rect) -> Line<'static> {
-    let theme = state.theme;
-    let mut left = vec![Span::styled(" sagebrush ", theme.title)];
-    for (index, crumb) in state.breadcrumbs().iter().enumerate() {
-        if index > 0 {
-            left.push(Span::raw(" ▸ "));
-        }
-        left.push(Span::raw(fit(&clean(crumb), 40).into_owned()));
-    }
     let mut right = flags(state);
     right.extend(facts(state));
+    right.sort_by_key(|(rank, ..)| *rank);
+    let columns = |text: &str| width(text) + 2;
+    let all = usize::from(area.width).saturating_sub(1);
+    // Where one is makes room for what must be said: what this is, and that it is held.
+    let must: usize =
+        right.iter().filter(|(rank, ..)| *rank <= MUST).map(|(_, text, _)| columns(text)).sum();
+    let left = place(state, all.saturating_sub(must));
     let used: usize = left.iter().map(Span::width).sum();
-    let mut room = usize::from(area.width).saturating_sub(used + 1);
+    let mut room = all.saturating_sub(used);
     // What does not fit goes, the least important first.
     let mut shown: Vec<(u8, String, Style)> = Vec::new();
-    right.sort_by_key(|(rank, ..)| *rank);
     for (rank, text, style) in right {
         let text = clean(&text).into_owned();
-        let columns = width(&text) + 2;
-        if columns <= room {
-            room -= columns;
+        if columns(&text) <= room {
+            room -= columns(&text);
             shown.push((rank, text, style));
         }
     }
     shown.sort_by_key(|(rank, ..)| POSITION[usize::from(*rank).min(POSITION.len() - 1)]);
-    left.push(Span::raw(" ".repeat(room)));
-    for (_, text, style) in shown {
-        left.push(Span::styled(format!("  {text}"), style));
-    }
-    Line::from(left)
+    let mut line = left;
+    line.push(Span::raw(" ".repeat(room)));
+    line.extend(shown.into_iter().map(|(_, text, style)| Span::styled(format!("  {text}"), style)));
+    Line::from(line)
 }
 
-/// Where a fact stands, by its rank.
-const POSITION: [u8; 8] = [1, 4, 0, 6, 5, 2, 3, 7];
+/// The program and where one is, in so many columns: the longest names are cut first.
+fn place(state: &State, room: usize) -> Vec<Span<'static>> {
+    const TITLE: &str = " sagebrush ";
+    const ARROW: &str = " ▸ ";
+    let crumbs: Vec<_> = state.breadcrumbs().iter().map(|one| clean(one).into_owned()).collect();
+    let mut columns: Vec<usize> = crumbs.iter().map(|crumb| width(crumb).min(40)).collect();
+    let arrows = width(ARROW) * crumbs.len().saturating_sub(1);
+    let room = room.saturating_sub(width(TITLE) + arrows);
+    while columns.iter().sum::<usize>() > room {
+        match columns.iter_mut().max() {
+            Some(longest) if *longest > LEAST_CRUMB => *longest -= 1,
+            _ => break,
+        }
+    }
+    let mut spans = vec![Span::styled(TITLE, state.theme.title)];
+    for (index, (crumb, columns)) in crumbs.iter().zip(columns).enumerate() {
+        if index > 0 {
+            spans.push(Span::raw(ARROW));
+        }
+        spans.push(Span::raw(fit(crumb, columns).into_owned()));
+    }
+    spans
+}
+
+/// Columns that a name keeps.
+const LEAST_CRUMB: usize = 4;
+
+/// Facts up to this rank are always there.
+const MUST: u8 = 1;
+
+/// Where a fact stands, by its rank: what it is, what it holds, what it costs, what goes on.
+const POSITION: [u8; 8] = [1, 0, 4, 3, 2, 5, 6, 7];
 
 fn flags(state: &State) -> Vec<(u8, String, Style)> {
     let theme = state.theme;
     let mut flags = Vec::new();
     if state.is_frozen() {
-        flags.push((2, format!("FROZEN +{}", state.held()), theme.warn));
+        flags.push((1, format!("FROZEN +{}", state.held()), theme.warn));
     } else if state.read_only {
-        flags.push((2, "READ-ONLY".to_owned(), theme.warn));
+        flags.push((1, "READ-ONLY".to_owned(), theme.warn));
     }
     if state.mirror.dropped() > 0 {
-        flags.push((6, format!("dropped {}", state.mirror.dropped()), theme.warn));
+        flags.push((3, format!("dropped {}", state.mirror.dropped()), theme.warn));
     }
     flags
 }
@@ -167,16 +193,19 @@ fn facts(state: &State) -> Vec<(u8, String, Style)> {
         Some(Link::Starting) | None => facts.push((0, "SIMULATED starting…".into(), theme.busy)),
     }
     if let Some(cost) = super::cost::Cost::of(&mirror.cost) {
-        facts.push((1, cost.line(), theme.accent));
+        facts.push((2, cost.line(), theme.accent));
+        if let Some(date) = cost.date {
+            facts.push((5, format!("list {date}"), theme.accent));
+        }
     }
     if let Some(engine) = super::cost::engine_line(&mirror.engine) {
-        facts.push((5, engine, theme.dim));
+        facts.push((4, engine, theme.dim));
     }
-    facts.push((3, state.scene().clock(state.now), theme.dim));
+    facts.push((7, state.scene().clock(state.now), theme.dim));
     if !state.work.is_empty() {
         let dots = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠇"];
         let turn = usize::try_from(state.now / 150).unwrap_or(0) % dots.len();
-        facts.push((4, format!("{} {}", dots[turn], state.work.len()), theme.busy));
+        facts.push((6, format!("{} {}", dots[turn], state.work.len()), theme.busy));
     }
     facts
 }

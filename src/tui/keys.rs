@@ -52,7 +52,7 @@ static TABLE_KEYS: &[Binding] = &[
     Binding::new("half-page-down", &["ctrl-d"], "Half a page down"),
     Binding::new("top", &["g", "home"], "To the first"),
     Binding::new("bottom", &["G", "end"], "To the last"),
-    Binding::new("filter", &["/"], "Filter: text, !inverse, ~regex, -f fuzzy").hint("filter"),
+    Binding::new("filter", &["/"], "Filter: text or regex, !inverse, -f fuzzy").hint("filter"),
     Binding::new("mark", &["space"], "Mark or unmark, for an action on several"),
     Binding::new("mark-all", &["*"], "Mark all, or none"),
     Binding::new("sort-next", &["s"], "Sort by the next column"),

@@ -174,7 +174,8 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
     }
     if let Some(summary) = text("summary") {
         match summary.lines().next().unwrap_or_default() {
-            "" => state.say(Tone::Good, format!("Done: {title}")),
+            // A document is no sentence.
+            "" | "{" | "[" => state.say(Tone::Good, format!("Done: {title}")),
             line => state.say(Tone::Good, line.to_owned()),
         }
     }

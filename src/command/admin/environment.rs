@@ -17,8 +17,15 @@ const CLEARED: [&str; 6] = [
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 ];
 
-pub async fn environment(workspace: &Workspace, shell: ShellKind) -> Result<Outcome, CommandError> {
-    let (client, _) = attach_or_start(workspace).await?;
+/// Also tells the process of the region, if one had to be started.
+///
+/// # Errors
+/// No region runs and none can be started.
+pub async fn environment(
+    workspace: &Workspace,
+    shell: ShellKind,
+) -> Result<(Outcome, Option<u32>), CommandError> {
+    let (client, started) = attach_or_start(workspace).await?;
     let credentials = client.credentials();
     let settings = [
         ("AWS_ENDPOINT_URL", format!("http://{}", client.address())),
@@ -44,6 +51,7 @@ pub async fn environment(workspace: &Workspace, shell: ShellKind) -> Result<Outc
         ShellKind::Powershell => format!("$Env:{name} = '{value}'"),
     }));
     let named = settings.map(|(name, value)| (name.to_owned(), json!(value)));
-    Ok(Outcome::said(lines.join("\n"))
-        .with_value(named.into_iter().collect::<serde_json::Map<_, _>>().into()))
+    let outcome = Outcome::said(lines.join("\n"))
+        .with_value(named.into_iter().collect::<serde_json::Map<_, _>>().into());
+    Ok((outcome, started))
 }

@@ -41,7 +41,7 @@ impl Still {
         state
     }
 
-    fn prepare(&self, state: &mut State, at: i64) {
+    fn prepare(&self, state: &mut State, at: i64) -> Vec<Effect> {
         if let Some(theme) = self.theme {
             state.theme = theme;
         }
@@ -50,7 +50,7 @@ impl Still {
         if let Some(place) = &self.place {
             state.open(place);
         }
-        settle(state);
+        settle(state)
     }
 
     fn press(&self, state: &mut State, at: i64) {
@@ -79,7 +79,14 @@ impl Still {
         let (told, mut messages) = mpsc::channel(WAITING);
         let mut follower = Follower::new(client, told.clone());
         let look = tokio::spawn(link::look(workspace, known, told));
-        self.prepare(&mut state, now());
+        let mut follow = |effects: Vec<Effect>| {
+            for effect in effects {
+                if let Effect::Follow(wants) = effect {
+                    follower.follow(&wants);
+                }
+            }
+        };
+        follow(self.prepare(&mut state, now()));
         let end = tokio::time::Instant::now() + LOOK;
         while let Ok(Some(msg)) = tokio::time::timeout_at(end, messages.recv()).await {
             let failed = match &msg {
@@ -90,11 +97,7 @@ impl Still {
             if let Some(why) = failed {
                 return Err(DriverError::Stop(why));
             }
-            for effect in settle(&mut state) {
-                if let Effect::Follow(wants) = effect {
-                    follower.follow(&wants);
-                }
-            }
+            follow(settle(&mut state));
         }
         look.abort();
         self.press(&mut state, now());

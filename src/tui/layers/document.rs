@@ -20,7 +20,7 @@ pub(super) static KEYS: &[Binding] = &[
         .hint("fold"),
     Binding::new("fold-all", &["-"], "Fold all"),
     Binding::new("unfold-all", &["+", "="], "Unfold all"),
-    Binding::new("search", &["/"], "Search: text, !inverse, ~regex, -f fuzzy").hint("search"),
+    Binding::new("search", &["/"], "Search: text or regex, !inverse, -f fuzzy").hint("search"),
     Binding::new("next-hit", &["n"], "To the next hit"),
     Binding::new("previous-hit", &["N"], "To the hit before"),
     Binding::new("copy-part", &["y"], "Copy what is under the cursor").hint("copy"),

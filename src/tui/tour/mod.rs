@@ -363,7 +363,8 @@ fn known(action: &str) -> &'static str {
     KEYS.iter().find(|binding| binding.action == action).map_or("", |binding| binding.action)
 }
 
-fn quoted(folder: &str) -> String {
+/// A folder as a shell takes it.
+pub fn quoted(folder: &str) -> String {
     if folder.contains(char::is_whitespace) { format!("'{folder}'") } else { folder.to_owned() }
 }
 

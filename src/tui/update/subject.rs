@@ -16,7 +16,12 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
         subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
     };
     match action {
-        "describe" => state.put_over(Box::new(Document::of_row(first))),
+        // One is looked at, the one under the cursor, whatever is marked.
+        "describe" => {
+            let mut at = None;
+            with_top(state, |view, _, _| at = view.table().and_then(|table| table.row().cloned()));
+            state.put_over(Box::new(Document::of_row(at.as_ref().unwrap_or(first))));
+        }
         "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
         "copy-name" => return copied(state, listed(|row| &row.name)),
         "copy-row" => {

@@ -81,6 +81,11 @@ impl Filter {
         matches!(self.kind, Kind::Everything)
     }
 
+    /// Whether it keeps what it does not find.
+    pub fn is_inverse(&self) -> bool {
+        matches!(self.kind, Kind::NotFound(_))
+    }
+
     /// Whether rows are best shown in the order of their [`score`](Self::score).
     pub fn is_fuzzy(&self) -> bool {
         matches!(self.kind, Kind::Fuzzy(_))

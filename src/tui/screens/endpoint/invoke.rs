@@ -11,6 +11,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
 use ratatui_textarea::{TextArea, WrapMode};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -128,6 +129,9 @@ impl Invoke {
             }
             KeyCode::Char('p') if control => self.go(self.at.saturating_sub(1)),
             KeyCode::Char('n') if control => self.go(self.at + 1),
+            KeyCode::Char('u') if control => {
+                self.editor.delete_line_by_head();
+            }
             KeyCode::Char('j') if control => self.editor.insert_newline(),
             KeyCode::Enter if alone && !control => self.send(endpoint, scene, out),
             KeyCode::Enter => self.editor.insert_newline(),
@@ -267,7 +271,13 @@ impl Invoke {
             frame.render_widget(Line::styled(words, scene.theme.dim), rows.editor);
         }
         frame.render_widget(self.outcome(rows.status.width, scene), rows.status);
-        if self.history.get(self.at).is_some_and(|exchange| exchange.outcome.is_some()) {
+        let outcome = self.history.get(self.at).and_then(|exchange| exchange.outcome.as_ref());
+        if let Some(Err(failure)) = outcome {
+            let words: Vec<_> =
+                failure.message.lines().map(|line| Line::raw(clean(line))).collect();
+            let words = Paragraph::new(words).style(scene.theme.bad).wrap(Wrap { trim: false });
+            frame.render_widget(words, rows.answer);
+        } else if outcome.is_some() {
             self.answer.draw(frame.buffer_mut(), rows.answer, scene.theme);
         }
     }
@@ -281,7 +291,8 @@ impl Invoke {
             Span::styled("  to ", theme.dim),
             Span::styled(to, theme.accent),
         ];
-        let keys = [("⏎", "send"), ("^t", "target"), ("^o", "type"), ("^p", "earlier")];
+        let keys =
+            [("⏎", "send"), ("^t", "target"), ("^o", "type"), ("^p", "earlier"), ("^u", "clear")];
         let mut used: usize = spans.iter().map(Span::width).sum();
         for (key, what) in keys.iter().filter(|_| self.editing) {
             let columns_of = key.chars().count() + what.len() + 4;

@@ -1,13 +1,15 @@
 //! The latencies of the variants, in the picture that was chosen.
 
 use super::variant::Board;
-use crate::tui::mirror::live::KEPT;
+use crate::domain::distribution::Distribution;
+use crate::tui::mirror::live::{self, KEPT};
 use crate::tui::view::Scene;
 use crate::tui::widgets::axis::Scale;
 use crate::tui::widgets::latency::{self, Histograms, OverTime, Recent, Spectrum};
 use crate::tui::widgets::trace::Trace;
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::text::Line;
 
 /// Milliseconds without a point after which a curve breaks.
 const BREAK: f64 = 3_000.0;
@@ -90,6 +92,14 @@ impl Look {
                 shown: shown(index),
             })
             .collect();
+        let counted = |one: &live::Variant| one.counters.invocations > 0;
+        let quiet = board.latencies.iter().all(Distribution::is_empty);
+        if quiet && board.watched.is_some_and(|one| one.variants.iter().any(counted)) {
+            let words = "no invocation in the last 60 s while this was watched";
+            let middle = Rect { y: area.y + area.height / 2, height: 1, ..area }.intersection(area);
+            let line = Line::styled(words, scene.theme.dim).centered();
+            return frame.render_widget(line, middle);
+        }
         let (variants, scale, buffer) = (drawn.as_slice(), self.scale, frame.buffer_mut());
         match self.picture {
             Picture::Percentiles => Spectrum { variants, scale }.draw(area, buffer, scene.theme),

@@ -19,6 +19,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Paragraph, Wrap};
+use serde_json::Value;
 use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use topology::{COLUMNS, Topology};
@@ -326,10 +327,14 @@ fn nothing(scene: &Scene<'_>) -> String {
             format!("The region is gone ({why}). It is looked for; o starts it again.")
         }
         Some(Link::Starting) | None => "The region is starting…".into(),
-        Some(Link::Connected { .. }) => "An empty region. Ctrl-T plays the demo; `:` runs any \
-             command, such as `bucket create data`; boto3 and the AWS CLI reach it from another \
-             terminal: `eval \"$(sagebrush env)\"` there."
-            .into(),
+        Some(Link::Connected { health, .. }) => format!(
+            "An empty region. Ctrl-T plays the demo; `:` runs any command, such as `bucket create \
+             data`; boto3 and the AWS CLI reach it from another terminal: `eval \"$(sagebrush env -w \
+             {})\"` there.",
+            crate::tui::tour::quoted(
+                health.get("workspace").and_then(Value::as_str).unwrap_or("DIR")
+            )
+        ),
     }
 }
 

@@ -5,7 +5,7 @@ use super::spans::{Role, Span};
 use crate::tui::text;
 use std::ops::Range;
 
-/// Rows that decide how wide columns are.
+/// Rows at either end, and about as many between, that decide how wide columns are.
 const MEASURED: usize = 500;
 /// Columns of the screen that one column takes at most.
 const WIDEST: usize = 40;
@@ -32,7 +32,11 @@ impl Table {
             first.iter().all(|cell| cell.trim().parse::<f64>().is_err())
                 && first.iter().any(|cell| !cell.trim().is_empty())
         };
-        for row in 0..table.rows.len().min(MEASURED) {
+        // The first, the last, and as many between: ids grow, and names with them.
+        let all = table.rows.len();
+        let spread = (0..all).step_by((all / MEASURED).max(1));
+        let ends = (0..all.min(MEASURED)).chain(all.saturating_sub(MEASURED)..all);
+        for row in ends.chain(spread) {
             for (at, cell) in table.cells(row).iter().enumerate() {
                 let wide = text::width(&text::clean(cell)).min(WIDEST);
                 match table.widths.get_mut(at) {

@@ -11,6 +11,8 @@ use ratatui::widgets::Widget;
 
 /// The mark's column at the left.
 const GUTTER: u16 = 2;
+/// More columns than that no cell asks for.
+const WIDEST: u16 = 80;
 
 impl Table {
     /// Which columns are shown, and where.
@@ -28,14 +30,12 @@ impl Table {
             };
             shown.remove(at);
         }
-        let spare = room.saturating_add(2).saturating_sub(need(&shown));
-        let parts: u16 = shown.iter().map(|(_, column)| column.grow).sum();
+        let columns = self.columns_of(&shown, room.saturating_add(2));
         let mut x = area.x.saturating_add(GUTTER);
         let mut spans = Vec::with_capacity(shown.len());
-        for (index, column) in shown {
-            let extra = (spare * column.grow).checked_div(parts).unwrap_or(0);
+        for ((index, _), columns) in shown.into_iter().zip(columns) {
             let right = area.x.saturating_add(area.width);
-            let columns = (column.least + extra).min(right.saturating_sub(x));
+            let columns = columns.min(right.saturating_sub(x));
             if columns == 0 {
                 break;
             }
@@ -43,6 +43,54 @@ impl Table {
             x = x.saturating_add(columns + 2);
         }
         spans
+    }
+
+    /// How wide each is, of so many columns with the gaps. Those that grow take what their cells need
+    /// first, so that none is cut beside an empty one, and share the rest.
+    fn columns_of(&self, shown: &[(usize, &Column)], room: u16) -> Vec<u16> {
+        let need = |index: usize, column: &Column| {
+            let cells = self.needs.get(index).copied().unwrap_or(column.least);
+            // Its title and the mark of the sorted one.
+            cells.max(column.title.len() as u16 + 2)
+        };
+        let mut widths: Vec<u16> = shown
+            .iter()
+            .map(|(index, column)| match column.grow {
+                0 => column.least,
+                _ => column.least.min(need(*index, column)),
+            })
+            .collect();
+        let taken = widths.iter().fold(0_u16, |sum, width| sum.saturating_add(width + 2));
+        let mut spare = room.saturating_sub(taken);
+        for (width, (index, column)) in widths.iter_mut().zip(shown) {
+            if column.grow > 0 {
+                let more = need(*index, column).saturating_sub(*width).min(spare);
+                *width += more;
+                spare -= more;
+            }
+        }
+        let parts: u16 = shown.iter().map(|(_, column)| column.grow).sum();
+        for (width, (_, column)) in widths.iter_mut().zip(shown) {
+            let part = u32::from(spare) * u32::from(column.grow);
+            *width += part.checked_div(u32::from(parts)).unwrap_or(0) as u16;
+        }
+        widths
+    }
+
+    /// Learns how wide the cells are that are seen. It only grows while the rows stay sorted as they
+    /// are: columns that move under the eye are worse than some that are too wide.
+    pub(super) fn measure(&mut self, scene: &Scene<'_>) {
+        self.needs.resize(self.columns.len(), 0);
+        let seen = self.entries.iter().skip(self.offset).take(self.height.max(1));
+        for entry in seen {
+            for (need, column) in self.needs.iter_mut().zip(self.columns) {
+                if column.grow > 0 {
+                    let cell = (column.cell)(&entry.row, scene);
+                    let columns = u16::try_from(width(&clean(&cell.text))).unwrap_or(u16::MAX);
+                    *need = (*need).max(columns.min(WIDEST));
+                }
+            }
+        }
     }
 
     pub fn draw(&self, buffer: &mut Buffer, area: Rect, scene: &Scene<'_>) {
@@ -146,7 +194,7 @@ impl Table {
             spans.push(Span::styled(clean(before).into_owned(), theme.text));
             spans.push(Span::styled(clean(&under).into_owned(), theme.selected));
             spans.push(Span::styled(clean(rest.as_str()).into_owned(), theme.text));
-            spans.push(Span::styled("  text · !inverse · ~regex · -f fuzzy", theme.faint));
+            spans.push(Span::styled("  text or regex · !inverse · -f fuzzy", theme.faint));
         } else if !filter.is_empty() {
             spans.push(Span::styled("/", theme.key));
             spans.push(Span::styled(clean(&filter).into_owned(), theme.found));

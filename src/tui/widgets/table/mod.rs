@@ -56,6 +56,8 @@ pub struct Table {
     cursor: usize,
     at: Option<Key>,
     offset: usize,
+    /// Columns that the cells seen so far need, column by column.
+    needs: Vec<u16>,
     height: usize,
     marked: HashSet<Key>,
     filter: Option<Filter>,
@@ -84,6 +86,7 @@ impl Table {
             cursor: 0,
             at: None,
             offset: 0,
+            needs: Vec::new(),
             height: 0,
             marked: HashSet::new(),
             filter: None,
@@ -134,6 +137,7 @@ impl Table {
             }
         }
         self.place_cursor();
+        self.measure(scene);
     }
 
     fn count(&self, rows: &Rows) -> usize {
@@ -195,17 +199,13 @@ impl Table {
             return false;
         }
         let Some(filter) = &self.filter else { return true };
-        filter.matches(&self.words(row, scene)).is_some()
-    }
-
-    /// All cells' text: what a filter looks at.
-    fn words(&self, row: &Row, scene: &Scene<'_>) -> String {
-        let mut words = String::new();
-        for column in self.columns.iter().filter(|column| !column.volatile) {
-            words.push_str(&(column.cell)(row, scene).text);
-            words.push(' ');
+        let mut cells = self.columns.iter().filter(|column| !column.volatile);
+        // Each cell for itself: `$` is its end, and no match goes across two.
+        if filter.is_inverse() {
+            cells.all(|column| filter.keeps(&(column.cell)(row, scene).text))
+        } else {
+            cells.any(|column| filter.keeps(&(column.cell)(row, scene).text))
         }
-        words
     }
 
     fn order(&self, row: &Row, scene: &Scene<'_>) -> Order {

@@ -99,6 +99,44 @@ fn marks_and_filters() {
 }
 
 #[test]
+fn a_filter_looks_at_each_cell_for_itself() {
+    let mut rows = Rows::default();
+    for (name, size) in [("b-1", Some(7)), ("b-2", Some(1)), ("c-2", None)] {
+        rows.put(row(name, size));
+    }
+    let mut table = Table::new(COLUMNS);
+    let mut kept = |filter: &str| {
+        table.set_filter(filter);
+        with(|scene| table.settle(&rows, AREA, scene));
+        table.rows().map(|row| row.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept("[12]$"), ["b-1", "b-2", "c-2"], "the end of any cell");
+    assert_eq!(kept("^b-.$"), ["b-1", "b-2"]);
+    assert_eq!(kept("2 1"), [""; 0], "no match goes across two cells");
+    assert_eq!(kept("!^b"), ["c-2"]);
+}
+
+#[test]
+fn names_are_whole_where_another_column_has_room() {
+    static WIDE: &[Column] = &[
+        Column::new("NAME", 6, |row, scene| Cell::text(row.name.clone(), scene.theme.text)).grow(1),
+        Column::new("NOTE", 16, |_, scene| Cell::text("short", scene.theme.text)).grow(3),
+    ];
+    let mut rows = Rows::default();
+    rows.put(row("endpoint-number-1", None));
+    let mut table = Table::new(WIDE);
+    let area = Rect { width: 30, ..AREA };
+    with(|scene| table.settle(&rows, area, scene));
+    let text = drawn(&table, area);
+    assert!(text.contains("endpoint-number-1  short"), "{text}");
+    // They keep their place when the long one goes.
+    rows.remove(&crate::tui::row::key("endpoint-number-1"));
+    rows.put(row("e", None));
+    with(|scene| table.settle(&rows, area, scene));
+    assert!(drawn(&table, area).contains("e                  short"), "{}", drawn(&table, area));
+}
+
+#[test]
 fn a_click_on_a_header_sorts() {
     let mut rows = Rows::default();
     rows.put(row("a", Some(1)));
