@@ -105,7 +105,7 @@ static PICTURES: &[(&str, &[Picture])] = &[
             )
             .keys("O"),
             at("invoke", "invoked", "A request of one's own, and its answer").keys(ALONE),
-            at("endpoints", "describe", "All endpoints").keys("esc ctrl-t").on("endpoints", ""),
+            at("endpoints", "describe", "All endpoints").keys(ALONE).on("endpoints", ""),
             at("endpoint-logs", "endpoint-logs", "The logs of its instances").keys(ALONE),
         ],
     ),
