@@ -13,6 +13,7 @@ use sagebrush::command::cli::{
 };
 use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
+use sagebrush::command::show::shell_word;
 use sagebrush::command::workspace::Workspace;
 use sagebrush::command::{
     CommandError, Outcome, Progress, Quiet, Session, admin, clean_up, demo, render, run, shown,
@@ -143,7 +144,7 @@ async fn in_workspace(
 }
 
 fn say_started(workspace: &Workspace, pid: u32) {
-    let folder = workspace.folder.display();
+    let folder = shell_word(&workspace.folder.display().to_string());
     eprintln!(
         "started the region of {folder} (process {pid}); `sagebrush stop -w {folder}` ends it"
     );

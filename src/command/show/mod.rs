@@ -105,7 +105,7 @@ fn needed<'a>(call: &'a RecordedCall, later: &[RecordedCall]) -> Option<Wait<'a>
 }
 
 /// A word as a POSIX shell takes it whole.
-fn shell_word(text: &str) -> String {
+pub fn shell_word(text: &str) -> String {
     let plain = |char: char| char.is_ascii_alphanumeric() || "-_./:@%+=,".contains(char);
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -120,6 +120,14 @@ mod tests {
 
     fn call(service: &str, operation: &str, input: Value) -> RecordedCall {
         RecordedCall { service: service.into(), operation: operation.into(), input }
+    }
+
+    #[test]
+    fn words_are_whole_for_a_shell() {
+        assert_eq!(shell_word("/work/iris"), "/work/iris");
+        assert_eq!(shell_word("/my work/it's"), r"'/my work/it'\''s'");
+        assert_eq!(shell_word("$(rm -rf)"), "'$(rm -rf)'");
+        assert_eq!(shell_word(""), "''");
     }
 
     fn calls() -> Vec<RecordedCall> {

@@ -13,6 +13,7 @@ use super::msg::{Link, Ticket};
 use super::screens;
 use super::text::{clean, fit, wrapped};
 use super::view::{News, Outbox, Place, Request, Scene, Tone};
+use crate::command::show::shell_word;
 use crate::domain::kind;
 use crate::script::parse;
 use ratatui::Frame;
@@ -120,7 +121,7 @@ impl Tour {
     pub fn linked(&mut self, link: &Link, _scene: &Scene<'_>, _out: &mut Outbox) {
         if let Link::Connected { health, .. } = link {
             let folder = health.get("workspace").and_then(Value::as_str).unwrap_or_default();
-            self.variables.insert("folder".into(), quoted(folder));
+            self.variables.insert("folder".into(), shell_word(folder));
         }
     }
 
@@ -361,11 +362,6 @@ impl Tour {
 /// The action's name as the table has it.
 fn known(action: &str) -> &'static str {
     KEYS.iter().find(|binding| binding.action == action).map_or("", |binding| binding.action)
-}
-
-/// A folder as a shell takes it.
-pub fn quoted(folder: &str) -> String {
-    if folder.contains(char::is_whitespace) { format!("'{folder}'") } else { folder.to_owned() }
 }
 
 fn is_empty(mirror: &Mirror) -> bool {

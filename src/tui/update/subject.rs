@@ -8,6 +8,7 @@ use crate::tui::screens;
 use crate::tui::state::State;
 use crate::tui::update::with_top;
 use crate::tui::view::{Outbox, Tone, View};
+use std::sync::Arc;
 
 pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
     let subjects = state.top().map(View::subjects).unwrap_or_default();
@@ -16,10 +17,8 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
         subjects.iter().map(|row| text(row)).collect::<Vec<_>>().join("\n")
     };
     match action {
-        // One is looked at, the one under the cursor, whatever is marked.
         "describe" => {
-            let mut at = None;
-            with_top(state, |view, _, _| at = view.table().and_then(|table| table.row().cloned()));
+            let at = under_cursor(state);
             state.put_over(Box::new(Document::of_row(at.as_ref().unwrap_or(first))));
         }
         "code" => state.put_over(Box::new(Code::of_rows(&subjects))),
@@ -41,7 +40,9 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
             return copied(state, text.unwrap_or_default());
         }
         "edit" => {
-            let text = serde_json::to_string_pretty(&first.body).unwrap_or_default();
+            let at = under_cursor(state);
+            let row = at.as_ref().unwrap_or(first);
+            let text = serde_json::to_string_pretty(&row.body).unwrap_or_default();
             state.tickets += 1;
             let (ticket, suffix) = (state.tickets, ".json".to_owned());
             return vec![Effect::Edit { ticket, suffix, text }];
@@ -64,6 +65,14 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
         _ => {}
     }
     Vec::new()
+}
+
+/// What is looked at alone, whatever is marked: as the region has it, without what a table derives.
+fn under_cursor(state: &mut State) -> Option<Arc<Row>> {
+    let mut at = None;
+    with_top(state, |view, _, _| at = view.table().and_then(|table| table.row().cloned()));
+    let at = at?;
+    Some(state.mirror.row(&at.kind, &at.name).cloned().unwrap_or(at))
 }
 
 fn copied(state: &mut State, text: String) -> Vec<Effect> {

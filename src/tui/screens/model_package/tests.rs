@@ -52,6 +52,20 @@ fn two_marks_and_enter_compare_and_the_chosen_side_is_judged() {
 }
 
 #[test]
+fn describe_shows_what_is_under_the_cursor_as_the_region_has_it() {
+    let mut state = testing::with_region((120, 40), Place::of("group", "iris"));
+    // Version 2 is marked, the cursor goes on to version 1.
+    testing::press(&mut state, "space d");
+    let text = testing::text(&state);
+    assert!(text.contains("package iris/1") && !text.contains("package iris/2"), "{text}");
+    // What the registry's table derives is no part of a group.
+    let mut state = testing::with_region((120, 40), Place::new("registry"));
+    testing::press(&mut state, "d");
+    let text = testing::text(&state);
+    assert!(text.contains("ModelPackageGroupArn") && !text.contains("LatestCreated"), "{text}");
+}
+
+#[test]
 fn nothing_is_approved_read_only() {
     let mut state = testing::with_region((80, 24), Place::of("group", "iris"));
     state.read_only = true;

@@ -4,6 +4,7 @@
 mod draw;
 mod topology;
 
+use crate::command::show::shell_word;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::format;
 use crate::tui::keymap::Binding;
@@ -331,9 +332,7 @@ fn nothing(scene: &Scene<'_>) -> String {
             "An empty region. Ctrl-T plays the demo; `:` runs any command, such as `bucket create \
              data`; boto3 and the AWS CLI reach it from another terminal: `eval \"$(sagebrush env -w \
              {})\"` there.",
-            crate::tui::tour::quoted(
-                health.get("workspace").and_then(Value::as_str).unwrap_or("DIR")
-            )
+            shell_word(health.get("workspace").and_then(Value::as_str).unwrap_or("DIR"))
         ),
     }
 }

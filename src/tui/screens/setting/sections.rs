@@ -1,6 +1,7 @@
 //! The sections of the settings, as lines that can be moved over and copied.
 
 use crate::command::admin;
+use crate::command::show::shell_word;
 use crate::domain::time::Timestamp;
 use crate::tui::format;
 use crate::tui::keys;
@@ -209,7 +210,7 @@ fn disk(engine: &Value) -> Vec<Entry> {
 
 fn reach(scene: &Scene<'_>, revealed: bool, columns: usize) -> Vec<Entry> {
     let folder = text(&scene.mirror.health, "/workspace");
-    let line = format!("eval \"$(sagebrush env -w {})\"", shell_quoted(folder));
+    let line = format!("eval \"$(sagebrush env -w {})\"", shell_word(folder));
     let mut entries = words(
         "In a second terminal this line leads boto3, the AWS CLI and the SDKs to this region, and \
          away from any real account:",
@@ -238,15 +239,6 @@ fn reach(scene: &Scene<'_>, revealed: bool, columns: usize) -> Vec<Entry> {
         columns,
     ));
     entries
-}
-
-/// The word as a shell takes it.
-fn shell_quoted(word: &str) -> String {
-    let plain = |char: char| char.is_ascii_alphanumeric() || "-_./".contains(char);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 fn engine(scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {
@@ -452,13 +444,6 @@ fn workbench(scene: &Scene<'_>, _revealed: bool, columns: usize) -> Vec<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folders_are_quoted_for_the_shell() {
-        assert_eq!(shell_quoted("/work/iris"), "/work/iris");
-        assert_eq!(shell_quoted("/my work/it's"), r"'/my work/it'\''s'");
-        assert_eq!(shell_quoted("$(rm -rf)"), "'$(rm -rf)'");
-    }
 
     #[test]
     fn every_service_is_counted() {

@@ -1,5 +1,6 @@
 //! What a training job's description says, in the words and figures that its screens show.
 
+use crate::command::show::shell_word;
 use crate::domain::instance::{Catalog, Price};
 use crate::domain::money::{Money, Total};
 use crate::domain::time::Timestamp;
@@ -240,16 +241,7 @@ pub fn train_line(row: &Row, name: &str) -> String {
             words.extend(["--metric".to_owned(), format!("{name}={}", regex.unwrap_or_default())]);
         }
     }
-    words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
-}
-
-/// The word as a command line takes it.
-fn quoted(word: &str) -> Cow<'_, str> {
-    let plain = |char: char| char.is_alphanumeric() || "-_.:/=,+@%".contains(char);
-    if !word.is_empty() && word.chars().all(plain) {
-        return Cow::Borrowed(word);
-    }
-    Cow::Owned(format!("'{}'", word.replace('\'', r"'\''")))
+    words.iter().map(|word| shell_word(word)).collect::<Vec<_>>().join(" ")
 }
 
 /// `blue` → `blue-2`, `blue-2` → `blue-3`, the first that is free.
@@ -306,7 +298,7 @@ mod tests {
              --input validation=s3://iris/test.csv --to s3://iris/models \
              --set num_class=3 --set num_round=40 --set objective=multi:softprob"
         );
-        assert_eq!(quoted("it's [0-9]+"), r"'it'\''s [0-9]+'");
+        assert_eq!(shell_word("it's [0-9]+"), r"'it'\''s [0-9]+'");
     }
 
     #[test]

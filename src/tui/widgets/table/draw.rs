@@ -77,8 +77,8 @@ impl Table {
         widths
     }
 
-    /// Learns how wide the cells are that are seen. It only grows while the rows stay sorted as they
-    /// are: columns that move under the eye are worse than some that are too wide.
+    /// Learns how wide the cells are that are seen. What a column needs only grows: columns that
+    /// move under the eye are worse than some that are too wide.
     pub(super) fn measure(&mut self, scene: &Scene<'_>) {
         self.needs.resize(self.columns.len(), 0);
         let seen = self.entries.iter().skip(self.offset).take(self.height.max(1));
