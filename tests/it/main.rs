@@ -22,6 +22,7 @@ mod jobs;
 mod learning;
 mod linear_learner;
 mod live;
+mod old_workspace;
 mod pictures;
 mod process_engine;
 #[allow(dead_code)] // helpers: not every one is in use at all times

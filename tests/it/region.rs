@@ -34,6 +34,11 @@ impl Region {
         if !settings.is_empty() {
             std::fs::write(folder.path().join("workspace.toml"), settings).unwrap();
         }
+        Self::start_on(folder)
+    }
+
+    /// On a workspace that is there already.
+    pub fn start_on(folder: TempDir) -> Self {
         let (child, url) = serve(folder.path());
         Self { child, folder, url }
     }
