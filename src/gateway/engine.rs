@@ -66,6 +66,7 @@ impl Internal {
     fn bounds(&self) -> Vec<Value> {
         let gauges = &self.gauges;
         let row = |what: &str, now: Option<usize>, most: Option<usize>, dropped: u64, of: &str| json!({ "what": what, "now": now, "most": most, "dropped": dropped, "dropped_what": of });
+        let (history, dropped) = self.region.plane().history_weight();
         let streams = self.limits.watchers - self.places.available_permits();
         vec![
             row(
@@ -88,6 +89,13 @@ impl Internal {
                 None,
                 Gauges::read(&gauges.resyncs),
                 "started anew from a snapshot",
+            ),
+            row(
+                "bytes of the last five minutes",
+                Some(history),
+                Some(crate::serving::HISTORY_BYTES),
+                dropped,
+                "seconds dropped before their time",
             ),
             row(
                 "batches of log lines for followers",

@@ -3,9 +3,10 @@
 //!
 //! ```text
 //! {"endpoint":"demo","at":1767225600.1,"status":"Updating","config":"demo-1",
-//!  "failure_reason":null,
+//!  "failure_reason":null,"weights_changed":1767225540.2,
 //!  "variants":[{"variant":"blue","share":0.9,"instances":1,
-//!   "in_flight":3,"invocations":1200,"abandoned":0,"errors_4xx":0,"errors_5xx":2,
+//!   "in_flight":3,"invocations":1200,"invocations_since_shift":300,"abandoned":0,"errors_4xx":0,
+//!   "errors_5xx":2,
 //!   "model_latency":{"count":1200,"min":…,"mean":…,"max":…,"p50":…,"p90":…,"p95":…,"p99":…,
 //!     "p999":…,"histogram":"<base64>"},"overhead_latency":{…},
 //!   "instances_detail":[{"id":"i-0f…","fleet":"old","config":"demo-1","state":"in service",
@@ -17,7 +18,15 @@
 //!  "deployment":{"policy":"BLUE_GREEN","routing":"CANARY","stage":"Baking","since":…,"until":…,
 //!   "began":…,"ended":null,"traffic":0.1,"shift":1,"shifts":2,"old_config":"demo-1",
 //!   "new_config":"demo-2","rollback_reason":null},
-//!  "last_deployment":{…,"stage":"RolledBack","rollback_reason":"…","ended":…}}
+//!  "last_deployment":{…,"stage":"RolledBack","rollback_reason":"…","ended":…},
+//!  "history":{"variants":[{"variant":"blue","seconds":[{"at":1767225599.0,"span":1.0,
+//!     "requests":120,"abandoned":0,"errors_4xx":0,"errors_5xx":2,"histogram":"<base64>"}, …]}],
+//!   "instances":[{"id":"i-0f…","variant":"blue","seconds":[…]}],
+//!   "marks":[{"at":…,"mark":"weights","shares":{"blue":0.9,"green":0.1}},
+//!     {"at":…,"mark":"in service","variant":"blue","instance":"i-0f…"},
+//!     {"at":…,"mark":"out of service","variant":"blue","instance":"i-0f…"},
+//!     {"at":…,"mark":"deployment","stage":"Baking","traffic":0.1,"old_config":"demo-1",
+//!      "new_config":"demo-2"}]}}
 //! {"ended":"endpoint demo is gone"}
 //! ```
 //!
@@ -26,6 +35,12 @@
 //! published and never go back, while it is not taken out of service; whoever wants an interval
 //! subtracts two lines. Latencies are in microseconds, times in epoch seconds. `histogram` is an
 //! HdrHistogram in its V2 encoding, so percentiles of intervals are exact to its three digits.
+//!
+//! `history` is in the first line, with the last five minutes, and in each line after which there is
+//! more: append it. `seconds` are oldest first; those in which nothing ended are left out. `at` is
+//! the second's end, `span` its real length. Its `histogram` holds the model latencies of that second
+//! with two significant digits. `weights_changed` is when the traffic was last split in another way
+//! (null before the endpoint is published), `invocations_since_shift` what each variant has had since.
 //!
 //! An instance's `state` is `starting`, `in service`, `unhealthy` (its last ping failed), `stopping`
 //! (it finishes what is in flight) or `ended`; its `fleet` is `current`, or `old` and `new` as a
@@ -36,10 +51,11 @@
 //! `Completed` and `RolledBack`; `until` tells when a wait is over.
 
 use super::fleet::{self, Fleet};
+use super::history;
 use super::internal::{Tap, line};
 use crate::api::error::AwsError;
 use crate::domain::kind;
-use crate::serving::VariantStatistics;
+use crate::serving::{Cursor, VariantStatistics};
 use crate::store::Event;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -63,6 +79,8 @@ struct Live {
     /// What the row said when it was last read; `None` once it is gone.
     row: Option<RowFacts>,
     ticks: Option<Interval>,
+    history: Cursor,
+    begun: bool,
     ended: bool,
 }
 
@@ -80,7 +98,16 @@ pub(super) async fn stream(
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static, AwsError> {
     // Subscribed before the row is read, so that no change of it falls between.
     let events = tap.region.store().subscribe();
-    let mut live = Live { tap, endpoint, events, row: None, ticks: None, ended: false };
+    let mut live = Live {
+        tap,
+        endpoint,
+        events,
+        row: None,
+        ticks: None,
+        history: Cursor::default(),
+        begun: false,
+        ended: false,
+    };
     live.read().await;
     if live.row.is_none() {
         return Err(AwsError::new(
@@ -114,10 +141,26 @@ impl Live {
             self.read().await;
         }
         if let Some(row) = &self.row {
-            return Some(line(&self.document(row)));
+            let mut document = self.document(row);
+            if let Some(history) = self.news() {
+                document["history"] = history;
+            }
+            return Some(line(&document));
         }
         self.ended = true;
         Some(line(&json!({ "ended": format!("endpoint {} is gone", self.endpoint) })))
+    }
+
+    /// What has become history since the last line; all of it at first.
+    fn news(&mut self) -> Option<Value> {
+        let plane = self.tap.region.plane();
+        let recent = plane
+            .endpoint(&self.endpoint)
+            .map(|endpoint| plane.recent_of(&endpoint, &mut self.history))
+            .unwrap_or_default();
+        let first = !std::mem::replace(&mut self.begun, true);
+        let is_news = first || !recent.samples.is_empty() || !recent.marks.is_empty();
+        is_news.then(|| history::of_endpoint(&recent))
     }
 
     /// Whether the row may have changed since it was read.
@@ -160,6 +203,7 @@ impl Live {
         let shown = region.boards().get(&self.endpoint).map(|board| board.shown());
         let published = region.plane().endpoint(&self.endpoint);
         let loads = published.as_ref().map(|published| published.loads()).unwrap_or_default();
+        let weights_changed = published.as_ref().map(|all| all.weights_changed().as_secs_f64());
         let mut variants = published.map(|published| published.statistics()).unwrap_or_default();
         let fleet = shown.as_ref().map(|shown| Fleet { shown, loads: &loads });
         // Those that take no requests yet, or none any more.
@@ -174,6 +218,7 @@ impl Live {
             "status": row.status,
             "config": row.config,
             "failure_reason": row.failure,
+            "weights_changed": weights_changed,
             "variants": variants.iter().map(|of| variant(of, fleet.as_ref())).collect::<Vec<_>>(),
         });
         if let Some(shown) = &shown {
@@ -197,6 +242,7 @@ fn variant(of: &VariantStatistics, fleet: Option<&Fleet<'_>>) -> Value {
         "instances": of.instances,
         "in_flight": of.in_flight,
         "invocations": of.invocations,
+        "invocations_since_shift": of.invocations.saturating_sub(of.before_shift),
         "abandoned": of.abandoned,
         "errors_4xx": of.errors_4xx,
         "errors_5xx": of.errors_5xx,

@@ -15,6 +15,7 @@ mod fleet;
 mod follow;
 mod framing;
 mod gauges;
+mod history;
 mod internal;
 mod limits;
 mod live;

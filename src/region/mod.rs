@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod endpoint_config;
 pub mod error;
 pub mod family;
+mod history;
 mod iam;
 pub mod listing;
 mod log_sink;

@@ -1,7 +1,9 @@
 //! From a workspace's folder to a running region, back to an empty one, and to the end.
 
 use super::admission::{self, Admission};
-use super::{Region, buckets, endpoint, iam, sts::Sessions, tasks::Tasks, training_job, work};
+use super::{
+    Region, buckets, endpoint, history, iam, sts::Sessions, tasks::Tasks, training_job, work,
+};
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
 use crate::domain::time::Clock;
@@ -45,7 +47,11 @@ impl Region {
     /// When the store does not open: in use, from a newer version, or not safe to use.
     pub async fn open(options: RegionOptions) -> Result<Arc<Self>, OpenError> {
         let store = Store::open(&options.dir, Arc::clone(&options.clock), options.durability)?;
-        let plane = Arc::new(Plane::new(options.place.clone(), options.seed));
+        let plane = Arc::new(Plane::with_clock(
+            options.place.clone(),
+            options.seed,
+            Arc::clone(&options.clock),
+        ));
         let region = Arc::new(Self {
             options,
             store,
@@ -71,6 +77,7 @@ impl Region {
         work::begin(self)?;
         self.spawn(work::beat(Arc::clone(self)));
         self.spawn(buckets::beat(Arc::clone(self)));
+        self.spawn(history::beat(Arc::clone(self)));
         self.spawn(training_job::reconcile(Arc::clone(self)));
         self.spawn(endpoint::reconcile(Arc::clone(self)));
         Ok(())

@@ -1,6 +1,6 @@
 //! The bodies of an invocation on their way through: counted, limited, and booked when they end.
 
-use super::plane::Flight;
+use super::instance::Flight;
 use super::recorder::{Outcome, Recorders};
 use super::{Body, BodyError, MAX_BODY_BYTES, pool};
 use bytes::Bytes;
@@ -160,11 +160,15 @@ impl Booking {
     pub fn settle(&mut self, status: u16) {
         if !std::mem::replace(&mut self.settled, true) {
             let whole = self.received.elapsed();
-            self.recorders.record(Outcome {
+            let outcome = Outcome {
                 status,
                 model_micros: micros(self.model),
                 overhead_micros: micros(whole.saturating_sub(self.model)),
-            });
+            };
+            self.recorders.record(outcome);
+            if let Some(flight) = &self.flight {
+                flight.instance.interval.record(outcome);
+            }
         }
     }
 
@@ -178,6 +182,9 @@ impl Drop for Booking {
     fn drop(&mut self) {
         if !self.settled {
             self.recorders.record_abandoned();
+            if let Some(flight) = &self.flight {
+                flight.instance.interval.record_abandoned();
+            }
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use super::body::{Answer, Booking, Broken, Request, Upload};
 use super::fault::{self, MAX_BODY_BYTES, Source};
-use super::plane::{Endpoint, Instance, Plane};
+use super::instance::Instance;
+use super::plane::{Endpoint, Plane};
 use super::pool::{self, Connection};
 use super::recorder::Outcome;
 use super::stream::{self, Parts};

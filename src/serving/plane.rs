@@ -1,16 +1,18 @@
 //! The published tables and what outlives them: draws, recorders, requests in flight.
 
+use super::history::{Cursor, History, Mark, MarkedEvent, Recent};
+use super::instance::{Instance, Retired, unique};
 use super::recorder::Recorders;
 use super::{EndpointTable, InstanceTarget, Routing, VariantStatistics, VariantTable};
 use crate::domain::arn::Place;
 use crate::domain::pick::Weights;
 use crate::domain::seed::{Seed, unit};
+use crate::domain::time::{Clock, SystemClock, Timestamp};
 use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::Notify;
 
 /// All endpoints that take invocations. Readers never wait; writers publish whole tables.
 pub struct Plane {
@@ -22,16 +24,25 @@ pub struct Plane {
     generation: AtomicU64,
     /// Makes read-change-publish one step for writers.
     publishing: Mutex<()>,
+    history: History,
+    clock: Arc<dyn Clock>,
 }
 
 impl Plane {
     pub fn new(place: Place, seed: u64) -> Self {
+        Self::with_clock(place, seed, Arc::new(SystemClock))
+    }
+
+    /// With the clock that stamps what happens to endpoints.
+    pub fn with_clock(place: Place, seed: u64, clock: Arc<dyn Clock>) -> Self {
         Self {
             place,
             seed: Seed(seed),
             endpoints: ArcSwap::default(),
             generation: AtomicU64::new(0),
             publishing: Mutex::new(()),
+            history: History::default(),
+            clock,
         }
     }
 
@@ -59,6 +70,7 @@ impl Plane {
         let previous = endpoints.remove(key);
         let next = change(previous.as_deref()).map(Arc::new);
         if let Some(next) = &next {
+            self.mark_change(previous.as_deref(), next);
             endpoints.insert(key.into(), Arc::clone(next));
         }
         self.endpoints.store(Arc::new(endpoints));
@@ -74,7 +86,81 @@ impl Plane {
             instance.retire();
         }
         self.generation.fetch_add(1, Ordering::Release);
-        Retired { instances: retired }
+        Retired::new(retired)
+    }
+
+    /// Notes what a publication changes: shares of the traffic, instances that come and go.
+    fn mark_change(&self, previous: Option<&Endpoint>, next: &Endpoint) {
+        let (flow, at) = (next.flow_id(), self.clock.now());
+        let mark = |event| self.history.mark(Mark { flow, at, event });
+        let shares = next.shares();
+        if previous.is_none_or(|previous| previous.shares() != shares) {
+            next.shift(at);
+            mark(MarkedEvent::Weights(shares));
+        }
+        let ids = |endpoint: &Endpoint| -> HashMap<String, String> {
+            let each = |(table, variant): (&VariantTable, &Variant)| {
+                let named = |one: &Arc<Instance>| (one.target.id.clone(), table.name.clone());
+                variant.instances.iter().map(named).collect::<Vec<_>>()
+            };
+            endpoint.with_tables().flat_map(each).collect()
+        };
+        let (before, after) = (previous.map(ids).unwrap_or_default(), ids(next));
+        for (instance, variant) in before.iter().filter(|(id, _)| !after.contains_key(*id)) {
+            let (variant, instance) = (variant.clone(), instance.clone());
+            mark(MarkedEvent::OutOfService { variant, instance });
+        }
+        for (instance, variant) in after.into_iter().filter(|(id, _)| !before.contains_key(id)) {
+            mark(MarkedEvent::InService { variant, instance });
+        }
+    }
+
+    /// Notes what a published endpoint's deployment has come to.
+    pub fn mark(&self, name: &str, event: MarkedEvent) {
+        if let Some(endpoint) = self.endpoint(name) {
+            self.history.mark(Mark { flow: endpoint.flow_id(), at: self.clock.now(), event });
+        }
+    }
+
+    /// Writes down what has happened since the last call, as one second of the history. Called once
+    /// a second; off the invocation path.
+    pub fn sample(&self) {
+        self.history.sample(self.published().values(), self.clock.now());
+    }
+
+    /// What has happened to one endpoint since the reader last read, at most five minutes ago.
+    pub fn recent_of(&self, endpoint: &Endpoint, cursor: &mut Cursor) -> Recent {
+        let own = endpoint.flow_id();
+        self.history.read(cursor, |flow| flow == own)
+    }
+
+    /// What has happened in the whole plane since the reader last read, at most five minutes ago.
+    pub fn recent(&self, cursor: &mut Cursor) -> Vec<(String, Recent)> {
+        let published = self.published();
+        let names: HashMap<u64, &str> =
+            published.values().map(|each| (each.flow_id(), each.table.name.as_str())).collect();
+        let all = self.history.read(cursor, |flow| names.contains_key(&flow));
+        let mut by_flow: HashMap<u64, Recent> = HashMap::new();
+        for sample in all.samples {
+            by_flow.entry(sample.flow).or_default().samples.push(sample);
+        }
+        for mark in all.marks {
+            by_flow.entry(mark.flow).or_default().marks.push(mark);
+        }
+        let named = |(flow, recent)| Some(((*names.get(&flow)?).to_owned(), recent));
+        let mut recent: Vec<_> = by_flow.into_iter().filter_map(named).collect();
+        recent.sort_by(|(a, _), (b, _)| a.cmp(b));
+        recent
+    }
+
+    #[cfg(test)]
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// Bytes that the history takes, and seconds that it had to drop before their time.
+    pub fn history_weight(&self) -> (usize, u64) {
+        self.history.weight()
     }
 
     /// The endpoint as published now, by its name in any case.
@@ -139,6 +225,15 @@ struct Flow {
     split: AtomicU64,
     /// Requests that named their variant so far.
     targeted: AtomicU64,
+    shift: Mutex<Shift>,
+}
+
+/// The last change of the split.
+#[derive(Clone, Default)]
+struct Shift {
+    at: Timestamp,
+    /// By variant: how many invocations it had before.
+    invocations: HashMap<String, u64>,
 }
 
 pub(super) struct Variant {
@@ -177,6 +272,7 @@ impl Endpoint {
                     seed: seed.named(&table.name.to_lowercase()),
                     split: AtomicU64::new(0),
                     targeted: AtomicU64::new(0),
+                    shift: Mutex::default(),
                 })
             },
             |previous| Arc::clone(&previous.flow),
@@ -194,12 +290,43 @@ impl Endpoint {
         self.table.variants.iter().position(|variant| variant.name == name)
     }
 
-    fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
+    pub(super) fn instances(&self) -> impl Iterator<Item = &Arc<Instance>> {
         self.variants.iter().flat_map(|variant| &variant.instances)
     }
 
-    fn with_tables(&self) -> impl Iterator<Item = (&VariantTable, &Variant)> {
+    pub(super) fn with_tables(&self) -> impl Iterator<Item = (&VariantTable, &Variant)> {
         self.table.variants.iter().zip(&self.variants)
+    }
+
+    /// Each variant's share of the traffic, once by name, in the table's order.
+    fn shares(&self) -> Vec<(String, f64)> {
+        let mut shares: Vec<(String, f64)> = Vec::new();
+        for (index, table) in self.table.variants.iter().enumerate() {
+            let share = self.weights.share(index);
+            match shares.iter_mut().find(|(name, _)| *name == table.name) {
+                // Sums of shares that were equal before differ in their last bits.
+                Some((_, sum)) => *sum = ((*sum + share) * 1e9).round() / 1e9,
+                None => shares.push((table.name.clone(), (share * 1e9).round() / 1e9)),
+            }
+        }
+        shares
+    }
+
+    fn shift(&self, at: Timestamp) {
+        let invocations = self
+            .with_tables()
+            .map(|(table, variant)| (table.name.clone(), variant.recorders.counts().invocations))
+            .collect();
+        *self.flow.shift.lock().unwrap_or_else(PoisonError::into_inner) = Shift { at, invocations };
+    }
+
+    fn last_shift(&self) -> Shift {
+        self.flow.shift.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the traffic was last split in another way than before.
+    pub fn weights_changed(&self) -> Timestamp {
+        self.last_shift().at
     }
 
     /// The same for all publications of one endpoint, until it is withdrawn.
@@ -277,106 +404,12 @@ impl Endpoint {
 
     pub fn statistics(&self) -> Vec<VariantStatistics> {
         let mut all = Vec::new();
+        let shift = self.last_shift();
         self.each_variant(|name, recorders, share, in_flight, instances| {
-            all.push(VariantStatistics { share, in_flight, instances, ..recorders.read(name) });
+            let before_shift = shift.invocations.get(name).copied().unwrap_or_default();
+            let read = recorders.read(name);
+            all.push(VariantStatistics { share, before_shift, in_flight, instances, ..read });
         });
         all
-    }
-}
-
-/// A number that no other call of this process gets.
-fn unique() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
-/// The live side of an [`InstanceTarget`].
-pub(super) struct Instance {
-    /// Unique in the process; keys connection pools.
-    pub key: u64,
-    pub target: InstanceTarget,
-    in_flight: AtomicU64,
-    retired: AtomicBool,
-    drained: Notify,
-}
-
-impl Instance {
-    fn new(target: InstanceTarget) -> Self {
-        Self {
-            key: unique(),
-            target,
-            in_flight: AtomicU64::new(0),
-            retired: AtomicBool::new(false),
-            drained: Notify::new(),
-        }
-    }
-
-    fn in_flight(&self) -> u64 {
-        self.in_flight.load(Ordering::SeqCst)
-    }
-
-    fn retire(&self) {
-        self.retired.store(true, Ordering::SeqCst);
-    }
-
-    pub(super) fn is_retired(&self) -> bool {
-        self.retired.load(Ordering::SeqCst)
-    }
-
-    /// Books a request in, or `None` when the instance was retired meanwhile: the caller reads the
-    /// table anew. Counting first and looking second, against a drain that retires first and looks
-    /// at the count second, lets no request slip between.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<Flight> {
-        self.in_flight.fetch_add(1, Ordering::SeqCst);
-        let flight = Flight { instance: Arc::clone(self) };
-        (!self.is_retired()).then_some(flight)
-    }
-}
-
-/// A request in flight on an instance, until dropped.
-pub(super) struct Flight {
-    pub instance: Arc<Instance>,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        let before = self.instance.in_flight.fetch_sub(1, Ordering::SeqCst);
-        if before == 1 && self.instance.is_retired() {
-            self.instance.drained.notify_waiters();
-        }
-    }
-}
-
-/// Instances that a publication took out of service.
-pub struct Retired {
-    instances: Vec<Arc<Instance>>,
-}
-
-impl Retired {
-    /// The ids of the retired containers.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.instances.iter().map(|instance| instance.target.id.as_str())
-    }
-
-    /// How many requests the instance of that id still has in flight.
-    pub fn in_flight(&self, id: &str) -> u64 {
-        let own = self.instances.iter().filter(|instance| instance.target.id == id);
-        own.map(|instance| instance.in_flight()).sum()
-    }
-
-    /// Returns when none of them has a request in flight any more; then they can be stopped.
-    pub async fn drained(&self) {
-        for instance in &self.instances {
-            loop {
-                let notified = instance.drained.notified();
-                tokio::pin!(notified);
-                // Listen before looking, or the last request's end could pass unheard.
-                notified.as_mut().enable();
-                if instance.in_flight() == 0 {
-                    break;
-                }
-                notified.await;
-            }
-        }
     }
 }

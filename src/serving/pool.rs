@@ -4,7 +4,7 @@
 //! no request that waits on a different core for its connection to be driven.
 
 use super::body::Request;
-use super::plane::Instance;
+use super::instance::Instance;
 use crate::engine::Address;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;

@@ -5,7 +5,7 @@ use crate::domain::histogram;
 use hdrhistogram::Histogram;
 use std::array;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 /// How many recorders a variant has at most; threads beyond share them, which is slower and exact.
 const WORKERS: usize = 64;
@@ -22,6 +22,88 @@ pub(super) struct Outcome {
 /// A variant's recorders, one for each worker thread that has had traffic of it.
 pub(super) struct Recorders {
     workers: [OnceLock<Box<Worker>>; WORKERS],
+    /// What the history takes once a second.
+    pub interval: Interval,
+}
+
+/// What has happened since the history last looked, by worker thread too.
+pub(super) struct Interval {
+    workers: [OnceLock<Box<Since>>; WORKERS],
+}
+
+#[derive(Default)]
+struct Since {
+    requests: AtomicU32,
+    abandoned: AtomicU32,
+    errors_4xx: AtomicU32,
+    errors_5xx: AtomicU32,
+    model: histogram::IntervalRecorder,
+}
+
+/// The counters of one interval.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub requests: u32,
+    pub abandoned: u32,
+    pub errors_4xx: u32,
+    pub errors_5xx: u32,
+}
+
+impl Default for Interval {
+    fn default() -> Self {
+        Self { workers: array::from_fn(|_| OnceLock::new()) }
+    }
+}
+
+impl Interval {
+    fn own(&self) -> &Since {
+        self.workers[slot()].get_or_init(Box::default)
+    }
+
+    pub fn record(&self, outcome: Outcome) {
+        let since = self.own();
+        since.requests.fetch_add(1, Ordering::Relaxed);
+        match outcome.status {
+            400..=499 => since.errors_4xx.fetch_add(1, Ordering::Relaxed),
+            0 | 500.. => since.errors_5xx.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        since.model.record(outcome.model_micros);
+    }
+
+    pub fn record_abandoned(&self) {
+        let since = self.own();
+        since.requests.fetch_add(1, Ordering::Relaxed);
+        since.abandoned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Moves out what was recorded since the last call; the latencies go into `model`.
+    pub fn take(&self, model: &mut Histogram<u64>) -> Taken {
+        let mut sum = Taken::default();
+        let take = |counter: &AtomicU32| counter.swap(0, Ordering::Relaxed);
+        for since in self.workers.iter().filter_map(OnceLock::get) {
+            if since.requests.load(Ordering::Relaxed) == 0 {
+                continue;
+            }
+            sum.requests += take(&since.requests);
+            sum.abandoned += take(&since.abandoned);
+            sum.errors_4xx += take(&since.errors_4xx);
+            sum.errors_5xx += take(&since.errors_5xx);
+            since.model.take_into(model);
+        }
+        sum
+    }
+}
+
+/// This thread's place among the workers.
+fn slot() -> usize {
+    thread_local! {
+        static SLOT: usize = {
+            static NEXT: AtomicUsize = AtomicUsize::new(0);
+            NEXT.fetch_add(1, Ordering::Relaxed) % WORKERS
+        };
+    }
+    SLOT.with(|slot| *slot)
 }
 
 #[derive(Default)]
@@ -48,6 +130,8 @@ pub struct VariantStatistics {
     pub errors_4xx: u64,
     /// The model answered 5xx, or not at all.
     pub errors_5xx: u64,
+    /// Of these: sent before the weights last changed. The rest is what the present weights brought.
+    pub before_shift: u64,
     /// Being answered right now.
     pub in_flight: u64,
     pub instances: usize,
@@ -59,7 +143,7 @@ pub struct VariantStatistics {
 
 impl Default for Recorders {
     fn default() -> Self {
-        Self { workers: array::from_fn(|_| OnceLock::new()) }
+        Self { workers: array::from_fn(|_| OnceLock::new()), interval: Interval::default() }
     }
 }
 
@@ -82,6 +166,7 @@ impl VariantStatistics {
             abandoned: 0,
             errors_4xx: 0,
             errors_5xx: 0,
+            before_shift: 0,
             in_flight: 0,
             instances: 0,
             model_latency: histogram::empty(),
@@ -92,13 +177,7 @@ impl VariantStatistics {
 
 impl Recorders {
     fn own(&self) -> &Worker {
-        thread_local! {
-            static SLOT: usize = {
-                static NEXT: AtomicUsize = AtomicUsize::new(0);
-                NEXT.fetch_add(1, Ordering::Relaxed) % WORKERS
-            };
-        }
-        self.workers[SLOT.with(|slot| *slot)].get_or_init(Box::default)
+        self.workers[slot()].get_or_init(Box::default)
     }
 
     /// Counts an invocation that ended. One call, at its end.
@@ -112,6 +191,7 @@ impl Recorders {
         };
         worker.model.record(outcome.model_micros);
         worker.overhead.record(outcome.overhead_micros);
+        self.interval.record(outcome);
     }
 
     /// Counts an invocation whose caller did not wait for the end.
@@ -119,6 +199,7 @@ impl Recorders {
         let worker = self.own();
         worker.invocations.fetch_add(1, Ordering::Relaxed);
         worker.abandoned.fetch_add(1, Ordering::Relaxed);
+        self.interval.record_abandoned();
     }
 
     /// The counters without the histograms: cheap enough for thousands of variants.

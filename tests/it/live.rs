@@ -70,8 +70,15 @@ fn traffic_is_told_of_those_that_have_some() {
             json!([{"endpoint": "Busy", "variants": [variant("a", 0.75, a), variant("b", 0.25, b)]}])
         };
         assert_eq!((&first["endpoints"], &first["whole"]), (&busy(1, 0), &true.into()));
-        // Nothing has happened: nothing is said of it.
-        assert_eq!(lines.next().await.unwrap().unwrap(), json!({"heartbeat": true}));
+        // Nothing has happened: nothing is said of it, but that a second has become history.
+        let next = loop {
+            let line = lines.next().await.unwrap().unwrap();
+            if line["history"].is_null() {
+                break line;
+            }
+            assert_eq!(line["endpoints"], json!([]));
+        };
+        assert_eq!(next, json!({"heartbeat": true}));
         invoke(plane, "busy", "b").await;
         let told = news(&mut lines).await;
         assert_eq!((&told["endpoints"], &told["whole"]), (&busy(1, 1), &false.into()));
@@ -88,10 +95,51 @@ fn traffic_is_told_of_those_that_have_some() {
     });
 }
 
+/// Who attaches later sees the seconds in which nobody looked.
+#[test]
+fn live_streams_begin_with_the_last_minutes() {
+    let gate = Gate::start(Limits::default());
+    fill(&gate, |change| change.insert(endpoint("demo", change.now(), "ml.m5.large", 0)));
+    let plane = gate.region.plane();
+    publish(plane, "demo", &[3.0, 1.0]);
+    gate.runtime.block_on(async {
+        invoke(plane, "demo", "b").await;
+        plane.sample();
+        let mut lines = client(&gate).follow_endpoint("demo").await.unwrap();
+        let first = lines.next().await.unwrap().unwrap();
+        let history = &first["history"];
+        let second = &history["variants"][0]["seconds"][0];
+        assert_eq!(
+            (&history["variants"][0]["variant"], &second["requests"]),
+            (&json!("b"), &json!(1))
+        );
+        assert_eq!((&second["errors_5xx"], second["histogram"].is_string()), (&json!(1), true));
+        assert_eq!(history["marks"][0]["shares"], json!({"a": 0.75, "b": 0.25}));
+        assert_eq!(history["marks"][0]["at"], first["weights_changed"]);
+        assert_eq!(first["variants"][1]["invocations_since_shift"], 1);
+        publish(plane, "demo", &[1.0, 1.0]);
+        let marks = loop {
+            let line = lines.next().await.unwrap().unwrap();
+            if line["history"]["marks"].as_array().is_some_and(|marks| !marks.is_empty()) {
+                assert_eq!(line["variants"][1]["invocations_since_shift"], 0);
+                break line["history"]["marks"].clone();
+            }
+        };
+        assert_eq!((&marks[0]["mark"], &marks[0]["shares"]["a"]), (&json!("weights"), &json!(0.5)));
+        let whole = client(&gate).follow_traffic().await.unwrap().next().await.unwrap().unwrap();
+        let variant = &whole["history"][0]["variants"][0];
+        assert_eq!(
+            (&variant["variant"], &variant["seconds"][0]["requests"]),
+            (&json!("b"), &json!(1))
+        );
+        assert!(variant["seconds"][0]["p99"].is_u64());
+    });
+}
+
 async fn news(lines: &mut Lines) -> Value {
     loop {
         let line = lines.next().await.unwrap().unwrap();
-        if line.get("endpoints").is_some() {
+        if line["endpoints"].as_array().is_some_and(|told| !told.is_empty()) {
             return line;
         }
     }

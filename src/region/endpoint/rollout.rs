@@ -10,6 +10,7 @@ use super::instance::{News, Report};
 use super::machine::{Status, VariantStatus};
 use super::record::{Fleet, Pending, Record};
 use crate::domain::kind;
+use crate::serving::MarkedEvent;
 use crate::store::StoreError;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -124,6 +125,7 @@ impl Actor {
             shown.traffic = shift.traffic;
             shown.shifts.0 += 1;
         });
+        self.note();
         self.incoming = Some((number, fleet.clone(), shift.traffic));
         if shift.bake.is_zero() {
             return Ok(Fate::Well);
@@ -161,6 +163,7 @@ impl Actor {
         })
         .await?;
         self.board().deployed(DeploymentStage::Completed, self.region().now());
+        self.note();
         Ok(())
     }
 
@@ -195,6 +198,7 @@ impl Actor {
         })
         .await?;
         self.board().deployed(DeploymentStage::RolledBack, self.region().now());
+        self.note();
         Ok(())
     }
 
@@ -413,19 +417,39 @@ impl Actor {
             reason: None,
             ended: None,
         });
+        self.note();
+    }
+
+    /// Leaves a mark of where the deployment is now in the endpoint's history.
+    fn note(&self) {
+        let shown = self.board().shown();
+        let Some(of) = shown.deployment.or(shown.last_deployment) else { return };
+        let event = MarkedEvent::Deployment {
+            stage: of.stage.name(),
+            traffic: of.traffic,
+            old_config: of.old_config,
+            new_config: of.new_config,
+        };
+        self.region().plane().mark(&self.name, event);
     }
 
     /// Shows on the board where the deployment stands, and until when if it waits.
     fn show(&self, stage: DeploymentStage, wait: Duration) {
         let now = self.region().now();
         let until = (!wait.is_zero()).then(|| now.plus(wait));
+        let mut is_new = false;
         self.board().deployment(|shown| {
-            if shown.stage != stage {
+            is_new = shown.stage != stage;
+            if is_new {
                 shown.since = now;
             }
             shown.stage = stage;
             shown.until = until;
         });
+        // Traffic that is being activated leaves its mark once it is.
+        if is_new && stage != DeploymentStage::ActivatingTraffic {
+            self.note();
+        }
     }
 
     /// Shows how far the deployment is.
