@@ -18,11 +18,10 @@ impl Default for Place {
 }
 
 impl Place {
-    /// `arn:aws:sagemaker:<region>:<account>:<kind>/<name>`. SageMaker's ARNs carry lower-case
-    /// names whatever case the caller used.
+    /// `arn:aws:sagemaker:<region>:<account>:<kind>/<name>`, the name as its creator wrote it.
     pub fn sagemaker(&self, kind: &str, name: &str) -> String {
         let Self { account, region } = self;
-        format!("arn:aws:sagemaker:{region}:{account}:{kind}/{}", name.to_lowercase())
+        format!("arn:aws:sagemaker:{region}:{account}:{kind}/{name}")
     }
 
     /// IAM is global: its ARNs name no region. `path` as in `role/service/Name`.
@@ -60,6 +59,11 @@ impl Arn {
             account: parts.next()?.into(),
             resource: parts.next().filter(|resource| !resource.is_empty())?.into(),
         })
+    }
+
+    /// Whether it lies in this account and AWS region.
+    pub fn is_in(&self, place: &Place) -> bool {
+        self.region.eq_ignore_ascii_case(&place.region) && self.account == place.account
     }
 
     /// `("endpoint", "demo")` of `…:endpoint/demo`; the name may hold further slashes.

@@ -169,8 +169,7 @@ impl Live {
         loop {
             match self.events.try_recv() {
                 Ok(event) => {
-                    let own = event.kind == kind::ENDPOINT
-                        && event.name.eq_ignore_ascii_case(&self.endpoint);
+                    let own = event.kind == kind::ENDPOINT && event.name == self.endpoint;
                     changed |= own || event.is_reset();
                 }
                 Err(TryRecvError::Lagged(_)) => changed = true,

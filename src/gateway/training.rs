@@ -145,7 +145,7 @@ impl Live {
     }
 
     fn hear(&mut self, event: &Event) {
-        let own = event.kind == kind::TRAINING_JOB && event.name.eq_ignore_ascii_case(&self.job);
+        let own = event.kind == kind::TRAINING_JOB && event.name == self.job;
         if event.is_reset() {
             self.ended = Some("gone".to_owned());
         } else if own && is_over(&event.status) {

@@ -4,7 +4,7 @@
 use super::{Call, Refusal, Region, error, tag};
 use crate::domain::arn::Arn;
 use crate::domain::time::Timestamp;
-use crate::store::{Change, Row};
+use crate::store::{Change, Row, StoreError};
 use serde_json::{Map, Value, json};
 
 /// A SageMaker resource type, in the words that its errors use.
@@ -118,7 +118,8 @@ pub fn drop_members(document: &mut Value, members: &[&str]) {
     }
 }
 
-/// The name in a member that takes a name or an ARN of `kind`.
+/// The name in a member that takes a name or an ARN of `kind`. A name counts as it is written; an
+/// ARN is taken in any case, and the resource's own name is answered.
 ///
 /// # Errors
 /// When it is an ARN of something else, or of another region or account.
@@ -127,18 +128,27 @@ pub fn name_or_arn(region: &Region, kind: &str, text: &str) -> Result<String, Re
         return Ok(text.to_owned());
     }
     let place = region.place();
-    Arn::parse(text)
-        .filter(|arn| arn.region == place.region && arn.account == place.account)
-        .and_then(|arn| {
-            let (of, name) = arn.kind_and_name()?;
-            (of == kind).then(|| name.to_owned())
-        })
-        .ok_or_else(|| {
-            Refusal::Invalid(format!(
-                "Invalid ARN \"{text}\": a {kind} of account {} in {} is expected.",
-                place.account, place.region
-            ))
-        })
+    let arn = Arn::parse(text).filter(|arn| arn.service == "sagemaker" && arn.is_in(place));
+    let name = arn.as_ref().and_then(|arn| {
+        let (of, name) = arn.kind_and_name()?;
+        of.eq_ignore_ascii_case(kind).then_some(name)
+    });
+    let Some(name) = name else {
+        return Err(Refusal::Invalid(format!(
+            "Invalid ARN \"{text}\": a {kind} of account {} in {} is expected.",
+            place.account, place.region
+        )));
+    };
+    Ok(own_name(region, kind, name)?)
+}
+
+/// The name of a resource as its creator wrote it; `name` itself when there is none.
+///
+/// # Errors
+/// Only the store's.
+pub fn own_name(region: &Region, kind: &str, name: &str) -> Result<String, StoreError> {
+    let row = region.store().read(|snapshot| snapshot.get_any_case(kind, name))?;
+    Ok(row.map_or_else(|| name.to_owned(), |row| row.name))
 }
 
 /// The `UserContext` of who made or changed something.

@@ -65,10 +65,11 @@ fn no_role(name: &str) -> Refusal {
     Refusal::Absent(format!("The role with name {name} cannot be found."))
 }
 
+/// IAM does not tell names apart by case.
 fn find(region: &Region, name: &str) -> Result<Row, Refusal> {
     region
         .store()
-        .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get(kind::ROLE, name)?) })?
+        .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get_any_case(kind::ROLE, name)?) })?
         .ok_or_else(|| no_role(name))
 }
 
@@ -82,7 +83,7 @@ async fn change_role<T: Send + 'static>(
     region
         .store()
         .write(move |change| -> Result<T, Refusal> {
-            let mut row = change.get(kind::ROLE, &name)?.ok_or_else(|| no_role(&name))?;
+            let mut row = change.get_any_case(kind::ROLE, &name)?.ok_or_else(|| no_role(&name))?;
             let outcome = edit(change, &mut row)?;
             change.update(&row)?;
             Ok(outcome)
@@ -159,8 +160,8 @@ async fn get_role(region: Arc<Region>, call: Call) -> Answer {
 }
 
 fn tags(region: &Region, role: &Row) -> Result<Vec<tag::Tag>, Refusal> {
-    let arn = role.body.name("Arn").to_lowercase();
-    region.store().read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.tags(&arn)?) })
+    let arn = role.body.name("Arn");
+    region.store().read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.tags(arn)?) })
 }
 
 async fn list_roles(region: Arc<Region>, call: Call) -> Answer {
@@ -248,10 +249,10 @@ async fn delete_role(region: Arc<Region>, call: Call) -> Answer {
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
-            let row = change.get(kind::ROLE, &name)?.ok_or_else(|| no_role(&name))?;
+            let row = change.get_any_case(kind::ROLE, &name)?.ok_or_else(|| no_role(&name))?;
             policy::refuse_while_held(&row)?;
             tag::forget(change, row.body.name("Arn"))?;
-            change.delete(kind::ROLE, &name)?;
+            change.delete(kind::ROLE, &row.name)?;
             Ok(family::nothing())
         })
         .await
@@ -260,7 +261,7 @@ async fn delete_role(region: Arc<Region>, call: Call) -> Answer {
 async fn tag_role(region: Arc<Region>, call: Call) -> Answer {
     let added = tags_of(&call.input)?;
     change_role(&region, call.input.name("RoleName"), move |change, row| {
-        let arn = row.body.name("Arn").to_lowercase();
+        let arn = row.body.name("Arn").to_owned();
         let count = tag::count_with(&change.tags(&arn)?, &added);
         if count > tag::LIMIT {
             return Err(Refusal::Limit(format!(
@@ -278,7 +279,7 @@ async fn untag_role(region: Arc<Region>, call: Call) -> Answer {
     let keys: Vec<String> =
         call.input.list("TagKeys").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     change_role(&region, call.input.name("RoleName"), move |change, row| {
-        Ok(change.untag(&row.body.name("Arn").to_lowercase(), &keys)?)
+        Ok(change.untag(row.body.name("Arn"), &keys)?)
     })
     .await?;
     Ok(family::nothing())

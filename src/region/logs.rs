@@ -445,10 +445,10 @@ fn tags_of(map: Option<&Value>) -> Vec<tag::Tag> {
         .collect()
 }
 
-/// The lower-case ARN under which a group's tags are kept; the group must exist.
+/// The ARN under which a group's tags are kept; the group must exist.
 fn tagged(region: &Region, input: &Value) -> Result<String, Refusal> {
     let group = group_of_arn(input.name("resourceArn"))?;
-    Ok(group_arn(region, &region.store().logs().group(&group)?.name).to_lowercase())
+    Ok(group_arn(region, &region.store().logs().group(&group)?.name))
 }
 
 async fn tag_resource(region: Arc<Region>, call: Call) -> Answer {

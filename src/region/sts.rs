@@ -7,7 +7,7 @@ use super::dispatch::Table;
 use super::{Answer, Call, Refusal, Region, View};
 use crate::api::signing::Credentials;
 use crate::domain::arn::{Arn, Place};
-use crate::domain::kind;
+use crate::domain::kind::{self, SESSION};
 use crate::domain::time::Timestamp;
 use crate::store::{Query, Row, Store, StoreError};
 use serde_json::{Value, json};
@@ -16,8 +16,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// The kind of the rows that hold issued credentials.
-pub const SESSION: &str = "sts-session";
 /// The role that every region has, whose session its owner is.
 pub const OWNER_ROLE: &str = "SagebrushExecutionRole";
 
@@ -192,7 +190,7 @@ fn check_duration(region: &Region, account: &str, role: &str, seconds: i64) -> R
     }
     let row = region
         .store()
-        .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get(kind::ROLE, role)?) })?;
+        .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get_any_case(kind::ROLE, role)?) })?;
     let most = row.and_then(|row| row.body.integer("MaxSessionDuration"));
     if most.is_some_and(|most| seconds > most) {
         return Err(Refusal::invalid(

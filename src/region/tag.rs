@@ -1,7 +1,8 @@
 //! Tags, on every SageMaker family alike.
 
-use super::{Answer, Call, Refusal, Region, View, dispatch::Table, listing};
+use super::{Answer, Call, Refusal, Region, View, dispatch::Table, family, listing};
 use crate::domain::arn::Arn;
+use crate::domain::kind;
 use crate::store::{Change, Row, StoreError};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -93,7 +94,7 @@ pub fn count_with(present: &[Tag], added: &[Tag]) -> usize {
 /// # Errors
 /// Only the store's.
 pub fn put(change: &mut Change<'_>, arn: &str, tags: &[Tag]) -> Result<(), StoreError> {
-    if tags.is_empty() { Ok(()) } else { change.tag(&arn.to_lowercase(), tags) }
+    if tags.is_empty() { Ok(()) } else { change.tag(arn, tags) }
 }
 
 /// Forgets the tags of a resource that is being deleted.
@@ -101,51 +102,60 @@ pub fn put(change: &mut Change<'_>, arn: &str, tags: &[Tag]) -> Result<(), Store
 /// # Errors
 /// Only the store's.
 pub fn forget(change: &mut Change<'_>, arn: &str) -> Result<(), StoreError> {
-    let arn = arn.to_lowercase();
-    let keys: Vec<String> = change.tags(&arn)?.into_iter().map(|(key, _)| key).collect();
-    if keys.is_empty() { Ok(()) } else { change.untag(&arn, &keys) }
+    let keys: Vec<String> = change.tags(arn)?.into_iter().map(|(key, _)| key).collect();
+    if keys.is_empty() { Ok(()) } else { change.untag(arn, &keys) }
 }
 
-/// The kind and name of the row that a SageMaker ARN names.
-fn target(region: &Region, arn: &str) -> Result<(String, String), Refusal> {
-    let absent = || Refusal::Invalid(format!("Could not find resource \"{arn}\"."));
-    let parsed = Arn::parse(arn).ok_or_else(absent)?;
-    let place = region.place();
-    if parsed.region != place.region || parsed.account != place.account {
-        return Err(absent());
+/// A row that carries tags.
+struct Target {
+    kind: String,
+    name: String,
+    /// Its own ARN, by which its tags are kept.
+    arn: String,
+}
+
+impl Target {
+    /// The row that a SageMaker ARN names, in whatever case it is written.
+    fn of(region: &Region, arn: &str) -> Result<Self, Refusal> {
+        let absent = || Refusal::Invalid(format!("Could not find resource \"{arn}\"."));
+        let parsed = Arn::parse(arn)
+            .filter(|arn| arn.service == "sagemaker" && arn.is_in(region.place()))
+            .ok_or_else(absent)?;
+        let (kind, name) = parsed.kind_and_name().ok_or_else(absent)?;
+        let kind = kind.to_lowercase();
+        if !kind::is_sagemaker(&kind) {
+            return Err(absent());
+        }
+        let name = family::own_name(region, &kind, name)?;
+        let arn = region.place().sagemaker(&kind, &name);
+        Ok(Self { kind, name, arn })
     }
-    let (kind, name) = parsed.kind_and_name().ok_or_else(absent)?;
-    Ok((kind.to_owned(), name.to_owned()))
-}
 
-fn found(row: Option<Row>, kind: &str, arn: &str) -> Result<Row, Refusal> {
-    row.ok_or_else(|| Refusal::could_not_find(&kind.replace('-', " "), arn))
+    fn found(&self, row: Option<Row>) -> Result<Row, Refusal> {
+        row.ok_or_else(|| Refusal::could_not_find(&self.kind.replace('-', " "), &self.arn))
+    }
 }
 
 async fn add(region: Arc<Region>, call: Call) -> Answer {
-    let arn = call.input.name("ResourceArn").to_owned();
-    let (kind, name) = target(&region, &arn)?;
+    let target = Target::of(&region, call.input.name("ResourceArn"))?;
     let added = of_call(&call.input)?;
     let tags = region
         .store()
         .write(move |change| -> Result<_, Refusal> {
-            found(change.get(&kind, &name)?, &kind, &arn)?;
-            // Tags live under the lower-case ARN, whatever case the caller wrote.
-            let arn = arn.to_lowercase();
-            limit(count_with(&change.tags(&arn)?, &added))?;
-            change.tag(&arn, &added)?;
-            Ok(change.tags(&arn)?)
+            target.found(change.get(&target.kind, &target.name)?)?;
+            limit(count_with(&change.tags(&target.arn)?, &added))?;
+            change.tag(&target.arn, &added)?;
+            Ok(change.tags(&target.arn)?)
         })
         .await?;
     Ok(json!({"Tags": to_document(&tags)}))
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {
-    let arn = call.input.name("ResourceArn");
-    let (kind, name) = target(&region, arn)?;
+    let target = Target::of(&region, call.input.name("ResourceArn"))?;
     let tags = region.store().read(|snapshot| -> Result<_, Refusal> {
-        found(snapshot.get(&kind, &name)?, &kind, arn)?;
-        Ok(snapshot.tags(&arn.to_lowercase())?)
+        target.found(snapshot.get(&target.kind, &target.name)?)?;
+        Ok(snapshot.tags(&target.arn)?)
     })?;
     let most = call.input.integer("MaxResults").and_then(|most| usize::try_from(most).ok());
     let (page, next) = listing::slice(&tags, call.input.text("NextToken"), most.unwrap_or(LIMIT))?;
@@ -153,8 +163,7 @@ async fn list(region: Arc<Region>, call: Call) -> Answer {
 }
 
 async fn delete(region: Arc<Region>, call: Call) -> Answer {
-    let arn = call.input.name("ResourceArn").to_owned();
-    let (kind, name) = target(&region, &arn)?;
+    let target = Target::of(&region, call.input.name("ResourceArn"))?;
     let keys: Vec<String> =
         call.input.list("TagKeys").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     for key in &keys {
@@ -163,8 +172,8 @@ async fn delete(region: Arc<Region>, call: Call) -> Answer {
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
-            found(change.get(&kind, &name)?, &kind, &arn)?;
-            Ok(change.untag(&arn.to_lowercase(), &keys)?)
+            target.found(change.get(&target.kind, &target.name)?)?;
+            Ok(change.untag(&target.arn, &keys)?)
         })
         .await?;
     Ok(json!({}))

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Plane {
     place: Place,
     seed: Seed,
-    /// By lower-cased name.
+    /// By name.
     endpoints: ArcSwap<HashMap<Arc<str>, Arc<Endpoint>>>,
     /// Grows with every change; tells connection pools when to look for retired instances.
     generation: AtomicU64,
@@ -50,14 +50,13 @@ impl Plane {
     /// names is retired: those instances finish what they have in flight and get nothing new.
     /// Statistics and draws carry on by name, requests in flight by instance id.
     pub fn publish(&self, table: EndpointTable) -> Retired {
-        self.replace(&table.name.to_lowercase(), |previous| {
-            Some(Endpoint::new(table, previous, self.seed))
-        })
+        let name = table.name.clone();
+        self.replace(&name, |previous| Some(Endpoint::new(table, previous, self.seed)))
     }
 
     /// Takes the endpoint out: requests find it no more, those in flight are finished.
     pub fn withdraw(&self, name: &str) -> Retired {
-        self.replace(&name.to_lowercase(), |_| None)
+        self.replace(name, |_| None)
     }
 
     fn replace(
@@ -163,14 +162,9 @@ impl Plane {
         self.history.weight()
     }
 
-    /// The endpoint as published now, by its name in any case.
+    /// The endpoint as published now.
     pub fn endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
-        let endpoints = self.endpoints.load();
-        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            endpoints.get(name.to_lowercase().as_str()).cloned()
-        } else {
-            endpoints.get(name).cloned()
-        }
+        self.endpoints.load().get(name).cloned()
     }
 
     /// All endpoints as published now, by name.

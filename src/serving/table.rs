@@ -7,7 +7,7 @@ use std::time::Duration;
 /// An endpoint as the data plane sees it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EndpointTable {
-    /// As its creator wrote it; looked up in any case, as AWS does.
+    /// As its creator wrote it, and as requests must write it.
     pub name: String,
     pub variants: Vec<VariantTable>,
 }

@@ -47,11 +47,17 @@ impl<'a> Change<'a> {
         self.now
     }
 
+    /// The row of exactly this name.
     pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
         resource::get(self.connection, kind, name)
     }
 
-    /// `StoreError::Exists` when the name is taken.
+    /// The row of this name in upper or lower case.
+    pub fn get_any_case(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
+        resource::get_any_case(self.connection, kind, name)
+    }
+
+    /// `StoreError::Exists` when the name is taken, in whatever case.
     pub fn insert(&mut self, row: Row) -> Result<(), StoreError> {
         self.mark()?;
         let inserted = self
@@ -112,24 +118,24 @@ impl<'a> Change<'a> {
         self.tell(row.kind.clone(), row.name.clone(), Changed::Updated, row.status.clone())
     }
 
-    /// False when there was none. Its tags go with it.
+    /// Deletes the row of exactly this name and its tags; false when there is none.
     pub fn delete(&mut self, kind: &str, name: &str) -> Result<bool, StoreError> {
         self.mark()?;
         let deleted = self
             .connection
             .prepare_cached(
-                "DELETE FROM resource WHERE kind = ?1 AND lower = ?2 RETURNING name, status",
+                "DELETE FROM resource WHERE kind = ?1 AND lower = ?2 AND name = ?3 RETURNING status",
             )?
-            .query_row(params![kind, name.to_lowercase()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![kind, name.to_lowercase(), name], |row| row.get(0))
             .optional()?;
-        let Some((name, status)): Option<(String, String)> = deleted else { return Ok(false) };
+        let Some(status): Option<String> = deleted else { return Ok(false) };
         self.connection
             .prepare_cached("UPDATE tally SET count = count - 1 WHERE kind = ?1")?
             .execute([kind])?;
         self.connection
             .prepare_cached("DELETE FROM tag WHERE resource = ?1")?
             .execute([format!("{kind}/{}", name.to_lowercase())])?;
-        self.tell(kind.to_owned(), name, Changed::Deleted, status)?;
+        self.tell(kind.to_owned(), name.to_owned(), Changed::Deleted, status)?;
         Ok(true)
     }
 

@@ -40,6 +40,10 @@ pub enum OpenError {
         "{path} was written by a newer Sagebrush (schema {found}; this one knows up to {known}); use that version, or another workspace"
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+    #[error(
+        "{path} was written by an older Sagebrush. Before it is brought up to date, its database is copied to {copy}, and that failed: {why}. Nothing was changed; free space on the disk or use that version"
+    )]
+    NotCopied { path: PathBuf, copy: PathBuf, why: String },
     #[error("{path} is not safe to use: {why}")]
     Unsafe { path: PathBuf, why: String },
     #[error("{path}: {source}")]

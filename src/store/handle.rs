@@ -8,7 +8,7 @@ use super::objects::{Files, Objects};
 use super::readers::{self, Readers};
 use super::snapshot::Snapshot;
 use super::writer::{self, Job, Writer};
-use super::{Event, OpenError, StoreError, schema};
+use super::{Event, OpenError, StoreError, migrations};
 use crate::domain::time::Clock;
 use rusqlite::Connection;
 use std::path::Path;
@@ -238,7 +238,7 @@ fn next_boot(connection: &Connection) -> rusqlite::Result<u32> {
 fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
     let mut connection = Connection::open(path).map_err(sqlite)?;
-    schema::inspect(&connection, path)?;
+    migrations::inspect(&connection, path)?;
     let synchronous = match durability {
         Durability::Process => "NORMAL",
         Durability::Full => "FULL",
@@ -250,8 +250,8 @@ fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError>
         .and_then(|()| connection.pragma_update(None, "temp_store", "MEMORY"))
         .and_then(|()| connection.pragma_update(None, "trusted_schema", false))
         .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", 0))
-        .and_then(|()| schema::migrate(&mut connection))
         .map_err(sqlite)?;
+    migrations::migrate(&mut connection, path)?;
     connection.set_prepared_statement_cache_capacity(readers::STATEMENTS);
     Ok(connection)
 }

@@ -13,11 +13,11 @@ mod handle;
 mod housekeeper;
 mod list;
 pub mod logs;
+mod migrations;
 pub mod objects;
 mod readers;
 mod resource;
 mod row;
-mod schema;
 mod snapshot;
 mod writer;
 

@@ -35,6 +35,14 @@ pub(super) fn get(
     kind: &str,
     name: &str,
 ) -> Result<Option<Row>, StoreError> {
+    Ok(get_any_case(connection, kind, name)?.filter(|row| row.name == name))
+}
+
+pub(super) fn get_any_case(
+    connection: &Connection,
+    kind: &str,
+    name: &str,
+) -> Result<Option<Row>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT id, name, parent, status, created, modified, revision, private, body
          FROM resource WHERE kind = ?1 AND lower = ?2",

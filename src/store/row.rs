@@ -4,7 +4,7 @@ use super::cursor::Cursor;
 use crate::domain::time::Timestamp;
 use serde_json::Value;
 
-/// One resource. `kind` and the lower-cased `name` identify it.
+/// One resource. No two of a kind have names that differ in case alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
     /// One of `domain::kind`.

@@ -11,10 +11,19 @@ pub struct Snapshot<'a> {
 }
 
 impl Snapshot<'_> {
+    /// The row of exactly this name.
     pub fn get(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
         match kind {
             kind::BUCKET => objects::get_row(self.connection, name),
             _ => resource::get(self.connection, kind, name),
+        }
+    }
+
+    /// The row of this name in upper or lower case.
+    pub fn get_any_case(&self, kind: &str, name: &str) -> Result<Option<Row>, StoreError> {
+        match kind {
+            kind::BUCKET => objects::get_row(self.connection, name),
+            _ => resource::get_any_case(self.connection, kind, name),
         }
     }
 

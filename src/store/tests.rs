@@ -31,7 +31,7 @@ fn get(store: &Store, kind: &str, name: &str) -> Option<Row> {
 }
 
 #[test]
-fn a_row_comes_back_whole_under_any_case_of_its_name() {
+fn a_row_comes_back_whole_by_its_own_name_and_keeps_others_like_it_out() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let mut expected = row("model", "Churn-V2", 5);
@@ -41,8 +41,14 @@ fn a_row_comes_back_whole_under_any_case_of_its_name() {
     expected.status = "InService".into();
     insert(&store, expected.clone()).unwrap();
     expected.revision = 1;
-    for name in ["Churn-V2", "churn-v2", "CHURN-V2"] {
-        assert_eq!(get(&store, "model", name).as_ref(), Some(&expected));
+    assert_eq!(get(&store, "model", "Churn-V2").as_ref(), Some(&expected));
+    for name in ["churn-v2", "CHURN-V2"] {
+        assert_eq!(get(&store, "model", name), None);
+        let any = store.read(|snapshot| snapshot.get_any_case("model", name)).unwrap();
+        assert_eq!(any.as_ref(), Some(&expected));
+        let deleted: Outcome<bool> =
+            store.write_blocking(move |change| change.delete("model", name));
+        assert!(!deleted.unwrap());
     }
     assert_eq!(get(&store, "endpoint", "Churn-V2"), None);
     let taken = insert(&store, row("model", "churn-v2", 9));
@@ -57,10 +63,10 @@ fn updates_stamp_the_time_and_deletions_take_the_tags_along() {
     let store = Store::open(&path, clock.clone(), Durability::Full).unwrap();
     insert(&store, row("endpoint", "Demo", 1_000)).unwrap();
     clock.advance(Duration::from_millis(500));
-    let arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/demo";
+    let arn = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/Demo";
     store
         .write_blocking(move |change| -> Outcome {
-            let mut row = change.get("endpoint", "demo")?.unwrap();
+            let mut row = change.get("endpoint", "Demo")?.unwrap();
             row.status = "InService".into();
             row.body["Extra"] = json!(1);
             change.update(&row)?;
@@ -74,10 +80,10 @@ fn updates_stamp_the_time_and_deletions_take_the_tags_along() {
     assert_eq!((found.status.as_str(), found.body["Extra"].as_i64()), ("InService", Some(1)));
     let tags = || store.read::<_, StoreError>(|snapshot| snapshot.tags(arn)).unwrap();
     assert_eq!(tags(), [("env".into(), "c".into()), ("team".into(), "a".into())]);
-    let deleted = store.write_blocking(|change| change.delete("endpoint", "DEMO"));
+    let deleted = store.write_blocking(|change| change.delete("endpoint", "Demo"));
     assert!(deleted.map_err(|error: StoreError| error).unwrap());
     assert_eq!(tags(), []);
-    let gone = store.write_blocking(|change| change.delete("endpoint", "demo"));
+    let gone = store.write_blocking(|change| change.delete("endpoint", "Demo"));
     assert!(!gone.map_err(|error: StoreError| error).unwrap());
     let missing = store.write_blocking(move |change| change.update(&found));
     assert!(matches!(missing, Err(StoreError::Missing { .. })), "{missing:?}");

@@ -89,6 +89,7 @@ def into_service():
     assert live["ProductionVariants"][0]["DeployedImages"][0]["SpecifiedImage"] == IMAGE
     assert {invoke("live") for _ in range(40)} == {"blue", "green"}
     assert invoke("live", TargetVariant="green") == "green"
+    refused("ValidationError", "not found", runtime.invoke_endpoint, EndpointName="LIVE", Body=b"1,2")
     for within in ({"TargetModel": "m.tar.gz"}, {"InferenceComponentName": "part"}):
         refused("ValidationError", "not allowed", runtime.invoke_endpoint, EndpointName="live",
                 ContentType="text/csv", Body=b"1.2,3", **within)

@@ -28,7 +28,7 @@ def models():
         EnableNetworkIsolation=True,
         Tags=[{"Key": "team", "Value": "a"}],
     )
-    assert plain(made) == {"ModelArn": ARN + "model/first-model"}
+    assert plain(made) == {"ModelArn": ARN + "model/First-Model"}
     found = sm.describe_model(ModelName="First-Model")
     assert found["PrimaryContainer"] == {**container, "Mode": "SingleModel"}
     assert found["VpcConfig"] == vpc and found["EnableNetworkIsolation"] is True
@@ -102,7 +102,7 @@ def endpoint_configs():
     made = sm.create_endpoint_config(
         EndpointConfigName="Both", ProductionVariants=variants, DataCaptureConfig=capture,
         AsyncInferenceConfig=asynchronous, KmsKeyId="key", Tags=[{"Key": "k", "Value": ""}])
-    assert plain(made) == {"EndpointConfigArn": ARN + "endpoint-config/both"}
+    assert plain(made) == {"EndpointConfigArn": ARN + "endpoint-config/Both"}
     found = sm.describe_endpoint_config(EndpointConfigName="Both")
     assert found["ProductionVariants"][0] == variants[0]
     assert found["ProductionVariants"][1] == {**variants[1], "InitialVariantWeight": 1.0}

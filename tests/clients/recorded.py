@@ -10,7 +10,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:"
 
 def experiments():
     made = sm.create_experiment(ExperimentName="Ex", DisplayName="an-experiment", Description="d", Tags=[{"Key": "k", "Value": "v"}])
-    assert plain(made) == {"ExperimentArn": ARN + "experiment/ex"}
+    assert plain(made) == {"ExperimentArn": ARN + "experiment/Ex"}
     found = sm.describe_experiment(ExperimentName="Ex")
     assert found["DisplayName"] == "an-experiment" and found["Description"] == "d"
     assert sm.list_tags(ResourceArn=made["ExperimentArn"])["Tags"] == [{"Key": "k", "Value": "v"}]

@@ -70,11 +70,11 @@ WHOLE = {
 def groups():
     made = sm.create_model_package_group(
         ModelPackageGroupName="Iris", ModelPackageGroupDescription="flowers", Tags=[{"Key": "k", "Value": "v"}])
-    arn = ARN + "model-package-group/iris"
+    arn = ARN + "model-package-group/Iris"
     assert plain(made) == {"ModelPackageGroupArn": arn}
-    refused("ValidationException", f"Model Package Group already exists: {arn}",
+    refused("ValidationException", f"Model Package Group already exists: {ARN}model-package-group/iris",
             sm.create_model_package_group, ModelPackageGroupName="iris")
-    for name in ("Iris", "iris", arn):
+    for name in ("Iris", arn, ARN + "model-package-group/iris"):
         found = sm.describe_model_package_group(ModelPackageGroupName=name)
         assert found["ModelPackageGroupName"] == "Iris" and found["ModelPackageGroupStatus"] == "Completed"
     assert found["CreatedBy"]["IamIdentity"]["Arn"] == OWNER
@@ -99,8 +99,8 @@ def groups():
 
 def versions():
     first = sm.create_model_package(ModelPackageGroupName="Iris", **WHOLE)["ModelPackageArn"]
-    assert first == ARN + "model-package/iris/1"
-    for name in (first, "Iris/1", "iris/1"):
+    assert first == ARN + "model-package/Iris/1"
+    for name in (first, "Iris/1", ARN + "model-package/iris/1"):
         found = sm.describe_model_package(ModelPackageName=name)
         for member, value in WHOLE.items():
             assert found[member] == value, f"{member}: {found[member]} is not {value}"
@@ -112,17 +112,17 @@ def versions():
     assert short["ModelCard"] == {"ModelCardStatus": "PendingReview"}
 
     second = sm.create_model_package(
-        ModelPackageGroupName=ARN + "model-package-group/iris", InferenceSpecification=INFERENCE, ClientToken="once")
+        ModelPackageGroupName=ARN + "model-package-group/Iris", InferenceSpecification=INFERENCE, ClientToken="once")
     again = sm.create_model_package(
         ModelPackageGroupName="Iris", InferenceSpecification=INFERENCE, ClientToken="once")
-    assert plain(second) == plain(again) == {"ModelPackageArn": ARN + "model-package/iris/2"}
+    assert plain(second) == plain(again) == {"ModelPackageArn": ARN + "model-package/Iris/2"}
     assert sm.describe_model_package(ModelPackageName="Iris/2")["ModelApprovalStatus"] == "PendingManualApproval"
     third = sm.create_model_package(ModelPackageGroupName="Iris", InferenceSpecification=INFERENCE, ModelApprovalStatus="Rejected")
     sm.delete_model_package(ModelPackageName=third["ModelPackageArn"])
-    refused("ValidationException", f"ModelPackage {ARN}model-package/iris/3 does not exist.",
+    refused("ValidationException", f"ModelPackage {ARN}model-package/Iris/3 does not exist.",
             sm.describe_model_package, ModelPackageName="Iris/3")
     fourth = sm.create_model_package(ModelPackageGroupName="Iris", InferenceSpecification=INFERENCE)
-    assert fourth["ModelPackageArn"].endswith("iris/4"), "a version's number is never used again"
+    assert fourth["ModelPackageArn"].endswith("Iris/4"), "a version's number is never used again"
 
     sm.create_model_package(ModelPackageName="alone", InferenceSpecification=INFERENCE, CertifyForMarketplace=False,
                             Tags=[{"Key": "k", "Value": "v"}])
@@ -150,19 +150,19 @@ def listed(**members):
 
 def lists():
     assert [each["ModelPackageVersion"] for each in listed(ModelPackageGroupName="Iris")] == [4, 2, 1]
-    ascending = listed(ModelPackageGroupName="iris", SortBy="Name", SortOrder="Ascending")
+    ascending = listed(ModelPackageGroupName=ARN + "model-package-group/IRIS", SortBy="Name", SortOrder="Ascending")
     assert [each["ModelPackageVersion"] for each in ascending] == [1, 2, 4]
     assert all("ModelPackageName" not in each for each in ascending)
     assert [each["ModelPackageName"] for each in listed()] == ["alone"]
     assert [each["ModelPackageName"] for each in listed(ModelPackageType="Unversioned")] == ["alone"]
     assert len(listed(ModelPackageType="Versioned")) == 3 and len(listed(ModelPackageType="Both")) == 4
-    sm.update_model_package(ModelPackageArn=ARN + "model-package/iris/2", ModelApprovalStatus="Approved")
+    sm.update_model_package(ModelPackageArn=ARN + "model-package/Iris/2", ModelApprovalStatus="Approved")
     approved = listed(ModelPackageGroupName="Iris", ModelApprovalStatus="Approved")
     assert [each["ModelPackageVersion"] for each in approved] == [2]
     assert listed(ModelPackageGroupName="Iris", ModelApprovalStatus="Rejected") == []
     refused("ValidationException", "does not exist", sm.list_model_packages, ModelPackageGroupName="none")
 
-    arns = [ARN + "model-package/iris/1", ARN + "model-package/iris/9", ARN + "model-package/alone"]
+    arns = [ARN + "model-package/Iris/1", ARN + "model-package/Iris/9", ARN + "model-package/alone"]
     batch = sm.batch_describe_model_package(ModelPackageArnList=arns)
     assert list(batch["ModelPackageSummaries"]) == arns[:1]
     summary = batch["ModelPackageSummaries"][arns[0]]
@@ -172,7 +172,7 @@ def lists():
 
 
 def updates():
-    arn = ARN + "model-package/iris/1"
+    arn = ARN + "model-package/Iris/1"
     before = sm.describe_model_package(ModelPackageName=arn)
     assert sm.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="by Ada",
@@ -193,17 +193,17 @@ def updates():
     for member in ("ModelMetrics", "DriftCheckBaselines", "InferenceSpecification", "CreatedBy", "CreationTime"):
         assert after[member] == before[member]
     refused("ValidationException", "does not exist", sm.update_model_package,
-            ModelPackageArn=ARN + "model-package/iris/9", ModelApprovalStatus="Approved")
+            ModelPackageArn=ARN + "model-package/Iris/9", ModelApprovalStatus="Approved")
     refused("ValidationException", "unversioned", sm.update_model_package,
             ModelPackageArn=ARN + "model-package/alone", ModelApprovalStatus="Approved")
 
 
 def deployment():
     refused("ValidationException", "PendingManualApproval", sm.create_model, ModelName="early",
-            PrimaryContainer={"ModelPackageName": ARN + "model-package/iris/4"}, ExecutionRoleArn=ROLE)
+            PrimaryContainer={"ModelPackageName": ARN + "model-package/Iris/4"}, ExecutionRoleArn=ROLE)
     refused("ValidationException", "does not exist", sm.create_model, ModelName="early",
-            PrimaryContainer={"ModelPackageName": ARN + "model-package/iris/9"}, ExecutionRoleArn=ROLE)
-    package = {"ModelPackageName": ARN + "model-package/iris/1", "Environment": {"B": "model"}}
+            PrimaryContainer={"ModelPackageName": ARN + "model-package/Iris/9"}, ExecutionRoleArn=ROLE)
+    package = {"ModelPackageName": ARN + "model-package/Iris/1", "Environment": {"B": "model"}}
     sm.create_model(ModelName="packaged", PrimaryContainer=package, ExecutionRoleArn=ROLE)
     assert sm.describe_model(ModelName="packaged")["PrimaryContainer"] == package
     sm.create_model(ModelName="special", Containers=[{**package, "InferenceSpecificationName": "gpu"}], ExecutionRoleArn=ROLE)
@@ -219,11 +219,11 @@ def deletion():
     for each in listed(ModelPackageGroupName="Iris"):
         sm.delete_model_package(ModelPackageName=each["ModelPackageArn"])
     sm.delete_model_package(ModelPackageName="alone")
-    sm.delete_model_package_group(ModelPackageGroupName=ARN + "model-package-group/iris")
+    sm.delete_model_package_group(ModelPackageGroupName=ARN + "model-package-group/Iris")
     refused("ValidationException", "does not exist", sm.delete_model_package_group, ModelPackageGroupName="Iris")
     sm.create_model_package_group(ModelPackageGroupName="Iris")
     anew = sm.create_model_package(ModelPackageGroupName="Iris", InferenceSpecification=INFERENCE)
-    assert anew["ModelPackageArn"].endswith("iris/1"), "another group counts for itself"
+    assert anew["ModelPackageArn"].endswith("Iris/1"), "another group counts for itself"
 
 
 groups()

@@ -14,6 +14,7 @@ use sagebrush::gateway::Limits;
 #[case::sts("sts.py")]
 #[case::logs("logs.py")]
 #[case::recorded("recorded.py")]
+#[case::names("names.py")]
 fn as_botocore_sees_it(#[case] script: &str) {
     let gate = Gate::start(Limits::default());
     let output = python::succeed(

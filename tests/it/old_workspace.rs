@@ -116,6 +116,123 @@ async fn what_it_kept_is_there() {
     assert_eq!(role["Role"]["Arn"], ROLE);
 }
 
+/// Every resource of the fixture: how it is described, the member with its ARN, and what that ends in.
+const ARNS: &[(&str, &str, &str, &str, &str)] = &[
+    ("TrainingJob", "TrainingJobName", "Blue-Job", "TrainingJobArn", "training-job/Blue-Job"),
+    ("TrainingJob", "TrainingJobName", "linear-job", "TrainingJobArn", "training-job/linear-job"),
+    ("TrainingJob", "TrainingJobName", "failed-job", "TrainingJobArn", "training-job/failed-job"),
+    ("Model", "ModelName", "MyModel", "ModelArn", "model/MyModel"),
+    ("Model", "ModelName", "From-Package", "ModelArn", "model/From-Package"),
+    (
+        "ModelPackageGroup",
+        "ModelPackageGroupName",
+        "MyGroup",
+        "ModelPackageGroupArn",
+        "model-package-group/MyGroup",
+    ),
+    ("ModelPackage", "ModelPackageName", "MyGroup/1", "ModelPackageArn", "model-package/MyGroup/1"),
+    ("ModelPackage", "ModelPackageName", "MyGroup/2", "ModelPackageArn", "model-package/MyGroup/2"),
+    (
+        "EndpointConfig",
+        "EndpointConfigName",
+        "MyConfig",
+        "EndpointConfigArn",
+        "endpoint-config/MyConfig",
+    ),
+    ("Endpoint", "EndpointName", "MyEndpoint", "EndpointArn", "endpoint/MyEndpoint"),
+    ("Experiment", "ExperimentName", "MyExperiment", "ExperimentArn", "experiment/MyExperiment"),
+    ("Trial", "TrialName", "MyTrial", "TrialArn", "experiment-trial/MyTrial"),
+    (
+        "TrialComponent",
+        "TrialComponentName",
+        "MyComponent",
+        "TrialComponentArn",
+        "experiment-trial-component/MyComponent",
+    ),
+    (
+        "CodeRepository",
+        "CodeRepositoryName",
+        "MyRepo",
+        "CodeRepositoryArn",
+        "code-repository/MyRepo",
+    ),
+];
+
+/// What 0.1.0 tagged.
+const TAGS: &[(&str, &str, &str)] = &[
+    ("training-job/Blue-Job", "Project", "Blue-Job"),
+    ("training-job/linear-job", "Project", "linear-job"),
+    ("training-job/failed-job", "Project", "failed-job"),
+    ("model/MyModel", "K", "V"),
+    ("model-package-group/MyGroup", "Owner", "X"),
+    ("endpoint-config/MyConfig", "C", "1"),
+    ("endpoint/MyEndpoint", "E", "1"),
+];
+
+#[tokio::test]
+async fn arns_got_the_case_of_their_names() {
+    let (folder, _) = unpacked();
+    let region = Region::start_on(folder);
+    let client = region.client();
+    let place = "arn:aws:sagemaker:us-east-1:123456789012:";
+    for (noun, member, name, arn, end) in ARNS {
+        let operation = format!("Describe{noun}");
+        let found = sagemaker(&client, &operation, json!({ *member: name })).await;
+        assert_eq!(found[arn], format!("{place}{end}"));
+        let lower = name.to_lowercase();
+        if lower != *name {
+            let other = client.call("sagemaker", &operation, &json!({ *member: lower })).await;
+            assert!(other.is_err(), "{operation} {lower}: {other:?}");
+        }
+    }
+    for (end, key, value) in TAGS {
+        for arn in [format!("{place}{end}"), format!("{place}{}", end.to_lowercase())] {
+            let tags = sagemaker(&client, "ListTags", json!({ "ResourceArn": arn })).await;
+            assert_eq!(tags["Tags"], json!([{"Key": key, "Value": value}]), "{arn}");
+        }
+    }
+    let model = sagemaker(&client, "DescribeModel", json!({"ModelName": "From-Package"})).await;
+    assert_eq!(
+        model["PrimaryContainer"]["ModelPackageName"],
+        format!("{place}model-package/MyGroup/1")
+    );
+    // What 0.1.0 answered names them still.
+    let group = json!({"ModelPackageGroupName": format!("{place}model-package-group/mygroup")});
+    let packages = sagemaker(&client, "ListModelPackages", group).await;
+    assert_eq!(packages["ModelPackageSummaryList"].as_array().unwrap().len(), 2);
+    let trials = sagemaker(&client, "ListTrials", json!({"ExperimentName": "MyExperiment"})).await;
+    assert_eq!(trials["TrialSummaries"][0]["TrialArn"], format!("{place}experiment-trial/MyTrial"));
+    let tags = call(&client, "iam", "ListRoleTags", json!({"RoleName": "MixedCase"})).await;
+    assert_eq!(tags["Tags"], json!([{"Key": "Team", "Value": "A"}]));
+    let arn = "arn:aws:logs:us-east-1:123456789012:log-group:/own/Group";
+    let tags = call(&client, "logs", "ListTagsForResource", json!({ "resourceArn": arn })).await;
+    assert_eq!(tags["tags"], json!({"T": "1"}));
+}
+
+#[tokio::test]
+async fn its_database_is_kept_as_it_was() {
+    let (folder, _) = unpacked();
+    let region = Region::start_on(folder);
+    let kept = region.folder().join(".sagebrush");
+    let copies: Vec<_> = std::fs::read_dir(&kept)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().contains("region.db.before-"))
+        .collect();
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    let copy = rusqlite::Connection::open(&copies[0]).unwrap();
+    let version: u32 = copy.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    assert_eq!(version, 2);
+    let arn: String = copy
+        .query_row(
+            "SELECT json_extract(body, '$.ModelArn') FROM resource WHERE name = 'MyModel'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(arn, "arn:aws:sagemaker:us-east-1:123456789012:model/mymodel");
+}
+
 #[tokio::test]
 async fn its_endpoint_serves_and_work_goes_on() {
     let (folder, expected) = unpacked();

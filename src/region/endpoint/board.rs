@@ -24,7 +24,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The boards of a region's endpoints.
 #[derive(Default)]
 pub struct Boards {
-    /// By lower-cased name.
+    /// By name.
     all: Mutex<HashMap<String, Arc<Board>>>,
 }
 
@@ -151,23 +151,22 @@ impl Shown {
 
 impl Boards {
     pub fn get(&self, endpoint: &str) -> Option<Arc<Board>> {
-        lock(&self.all).get(&endpoint.to_lowercase()).cloned()
+        lock(&self.all).get(endpoint).cloned()
     }
 
     /// A new board; the other end of its requests is the task's.
     pub(super) fn put_up(&self, endpoint: &str) -> (Arc<Board>, mpsc::Receiver<Ask>) {
         let (asks, receiver) = mpsc::channel(ASKS);
         let board = Arc::new(Board { face: Mutex::default(), asks });
-        lock(&self.all).insert(endpoint.to_lowercase(), Arc::clone(&board));
+        lock(&self.all).insert(endpoint.to_owned(), Arc::clone(&board));
         (board, receiver)
     }
 
     /// Takes that very board down.
     pub(super) fn take_down(&self, endpoint: &str, board: &Arc<Board>) {
         let mut all = lock(&self.all);
-        let key = endpoint.to_lowercase();
-        if all.get(&key).is_some_and(|there| Arc::ptr_eq(there, board)) {
-            all.remove(&key);
+        if all.get(endpoint).is_some_and(|there| Arc::ptr_eq(there, board)) {
+            all.remove(endpoint);
         }
     }
 }

@@ -109,7 +109,8 @@ impl Hall {
         // Taken before the loop, which would hold the lock to its end: see `adopt`.
         let left = std::mem::take(&mut *lock(&self.left));
         for name in left {
-            let row = self.region.store().read(|snapshot| snapshot.get(kind::ENDPOINT, &name));
+            let row =
+                self.region.store().read(|snapshot| snapshot.get_any_case(kind::ENDPOINT, &name));
             match row {
                 Ok(Some(row)) => self.adopt(&row.name, tasks),
                 Ok(None) => {}

@@ -5,12 +5,11 @@ use super::{
     find, named_rows, page_of, sts,
 };
 use crate::domain::arn::Arn;
+use crate::domain::kind::POLICY;
 use crate::store::{Query, Row};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// The kind of the account's managed policies.
-const POLICY: &str = "iam-policy";
 /// How many managed policies a role may have.
 const ATTACHED: usize = 10;
 

@@ -123,8 +123,10 @@ impl Yard {
         }
     }
 
+    /// By its name in any case: tasks are known by lower-cased names.
     fn adopt(self: &Arc<Self>, name: &str, jobs: &mut JoinSet<()>) {
-        let row = self.region.store().read(|snapshot| snapshot.get(kind::TRAINING_JOB, name));
+        let row =
+            self.region.store().read(|snapshot| snapshot.get_any_case(kind::TRAINING_JOB, name));
         match row {
             Ok(Some(row)) => self.adopt_row(row, jobs),
             Ok(None) => {}
