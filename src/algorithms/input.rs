@@ -116,14 +116,21 @@ impl TrainingInput {
             .into_iter()
             .map(|(name, channel)| (name.clone(), channel.resolve(name, &data)))
             .collect();
-        let checkpoints = opt_ml.join("checkpoints");
+        let checkpoints: Option<CheckpointDocument> =
+            document(&config.join("checkpointconfig.json"))?;
+        let checkpoints = checkpoints.map(|config| config.folder(root));
+        if let Some(folder) = &checkpoints {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::internal(format!("cannot make {}: {error}", folder.display()))
+            })?;
+        }
         Ok(Self {
             hyperparameters,
             channels,
             resources,
             model_dir: opt_ml.join("model"),
             output_dir: opt_ml.join("output/data"),
-            checkpoint_dir: checkpoints.is_dir().then_some(checkpoints),
+            checkpoint_dir: checkpoints,
             stop: Stop::default(),
         })
     }
@@ -151,6 +158,25 @@ fn kind<T>() -> &'static str {
         "f32" | "f64" => "number",
         "bool" => "boolean (true or false)",
         _ => "integer",
+    }
+}
+
+/// `checkpointconfig.json`, which only a job with a CheckpointConfig has.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct CheckpointDocument {
+    local_path: Option<String>,
+}
+
+impl CheckpointDocument {
+    /// Where the checkpoints lie below the container's root.
+    fn folder(self, root: &Path) -> PathBuf {
+        let path = self.local_path.unwrap_or_else(|| "/opt/ml/checkpoints".to_owned());
+        let names = Path::new(&path).components().filter_map(|component| match component {
+            std::path::Component::Normal(name) => Some(name),
+            _ => None,
+        });
+        root.join(names.collect::<PathBuf>())
     }
 }
 

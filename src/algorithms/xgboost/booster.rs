@@ -20,6 +20,8 @@ pub struct Booster {
     pub trees: Vec<Tree>,
     /// The group that each tree adds to.
     pub tree_groups: Vec<usize>,
+    /// Trees that each round has for a group.
+    pub parallel_trees: usize,
     /// `best_iteration`, `best_score` and whatever else the model carries.
     pub attributes: BTreeMap<String, String>,
     pub feature_names: Vec<String>,
@@ -35,6 +37,7 @@ impl Booster {
             features,
             trees: Vec::new(),
             tree_groups: Vec::new(),
+            parallel_trees: 1,
             attributes: BTreeMap::new(),
             feature_names: Vec::new(),
             feature_types: Vec::new(),
@@ -43,12 +46,16 @@ impl Booster {
 
     /// Boosting rounds that the trees make.
     pub fn rounds(&self) -> usize {
-        self.trees.len() / self.objective.groups()
+        self.trees.len() / self.trees_per_round()
+    }
+
+    fn trees_per_round(&self) -> usize {
+        self.objective.groups() * self.parallel_trees.max(1)
     }
 
     /// Drops the trees of all rounds from `rounds` on.
     pub fn truncate(&mut self, rounds: usize) {
-        self.trees.truncate(rounds * self.objective.groups());
+        self.trees.truncate(rounds * self.trees_per_round());
         self.tree_groups.truncate(self.trees.len());
     }
 

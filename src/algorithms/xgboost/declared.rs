@@ -126,6 +126,7 @@ const DECLARED: &[(&str, Rule)] = &[
             "reg:gamma",
             "reg:pseudohubererror",
             "reg:squaredlogerror",
+            "reg:absoluteerror",
             "reg:tweedie",
             "survival:aft",
             "survival:cox",

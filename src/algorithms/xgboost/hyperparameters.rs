@@ -1,5 +1,6 @@
 //! From hyperparameters to what a fit does: defaults, what goes with what, and what is not done here.
 
+use super::constraints;
 use super::declared::{Checked, check};
 use super::fit::{EarlyStopping, Settings};
 use super::grow::{GrowPolicy, Growth};
@@ -27,10 +28,18 @@ impl Hyperparameters {
         let checked = check(given)?;
         let objective = objective(&checked)?;
         refuse_undone(&checked)?;
+        let parallel_trees = checked.count("num_parallel_tree").unwrap_or(1);
+        if parallel_trees > 1 && objective.refits_leaves() {
+            return Err(Failure::client(
+                "Boosting random forest is not supported for current objective. (num_parallel_tree with \
+                 reg:absoluteerror)",
+            ));
+        }
         let settings = Settings {
             objective,
-            growth: growth(&checked),
+            growth: growth(&checked)?,
             rounds: checked.count("num_round").unwrap_or(0),
+            parallel_trees,
             subsample: checked.number("subsample").unwrap_or(1.0) as f32,
             max_bin: max_bin(&checked)?,
             base_score: base_score(&checked, &objective)?,
@@ -53,8 +62,8 @@ fn objective(checked: &Checked) -> Result<Objective, Failure> {
     let kind = Kind::named(name).filter(|kind| kind.trains()).ok_or_else(|| {
         Failure::client(format!(
             "Hyperparameter objective: {name} is not implemented in Sagebrush's own xgboost. These are: \
-             reg:squarederror, reg:squaredlogerror, reg:pseudohubererror, reg:logistic, reg:gamma, \
-             reg:tweedie, count:poisson, binary:logistic, binary:logitraw, binary:hinge, multi:softmax, \
+             reg:squarederror, reg:squaredlogerror, reg:absoluteerror, reg:pseudohubererror, reg:logistic, \
+             reg:gamma, reg:tweedie, count:poisson, binary:logistic, binary:logitraw, binary:hinge, multi:softmax, \
              multi:softprob."
         ))
     })?;
@@ -94,7 +103,6 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
         ("booster", "gbtree", "Use gbtree or remove it."),
         ("process_type", "default", "Remove it: trees are grown, not updated."),
         ("sampling_method", "uniform", "Use uniform or remove it."),
-        ("num_parallel_tree", "1", "Remove it: each round grows one tree for each class."),
         ("dsplit", "row", "Remove it: data is not split by columns."),
     ];
     for (name, done, advice) in only {
@@ -104,14 +112,11 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
     }
     for (name, advice) in [
         ("updater", "Remove it: trees are grown by grow_quantile_histmaker."),
-        ("monotone_constraints", "Remove it."),
-        ("interaction_constraints", "Remove it."),
         ("_kfold", "Remove it, and give a validation channel instead."),
         ("_num_cv_round", "Remove it, and give a validation channel instead."),
     ] {
         match checked.text(name) {
             Some("grow_quantile_histmaker") if name == "updater" => {}
-            Some("()" | "[]" | "") if name.ends_with("constraints") => {}
             Some(value) => return undone(name, value, advice),
             None => {}
         }
@@ -119,14 +124,14 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
     Ok(())
 }
 
-fn growth(checked: &Checked) -> Growth {
+fn growth(checked: &Checked) -> Result<Growth, Failure> {
     let number = |name, default: f64| checked.number(name).unwrap_or(default);
     let share = |name| checked.number(name).unwrap_or(1.0) as f32;
     let count = |name, default: u32| {
         checked.count(name).map_or(default, |count| u32::try_from(count).unwrap_or(u32::MAX))
     };
     let poisson = checked.text("objective") == Some("count:poisson");
-    Growth {
+    Ok(Growth {
         policy: match checked.text("grow_policy") {
             Some("lossguide") => GrowPolicy::Lossguide,
             _ => GrowPolicy::Depthwise,
@@ -146,7 +151,9 @@ fn growth(checked: &Checked) -> Growth {
         colsample_bytree: share("colsample_bytree"),
         colsample_bylevel: share("colsample_bylevel"),
         colsample_bynode: share("colsample_bynode"),
-    }
+        monotone: constraints::monotone(checked)?,
+        interactions: constraints::interactions(checked)?,
+    })
 }
 
 fn max_bin(checked: &Checked) -> Result<usize, Failure> {
@@ -223,13 +230,15 @@ fn tuned(checked: &Checked) -> Option<&str> {
     checked.text("_tuning_objective_metric")?.strip_prefix("validation:")
 }
 
-/// The tuning job's metric is watched, or else the last that was named.
+/// The tuning job's metric is watched, or else the last that was named; none is when none was named.
 fn early_stopping(checked: &Checked, settings: &Settings) -> Option<EarlyStopping> {
     let rounds = checked.count("early_stopping_rounds")?;
-    let named = tuned(checked).or_else(|| checked.list("eval_metric")?.last().copied());
-    let place = named.and_then(|name| settings.metrics.iter().position(|(known, _)| known == name));
+    let named = tuned(checked).or_else(|| checked.list("eval_metric")?.last().copied())?;
+    let place = settings.metrics.iter().position(|(known, _)| known == named);
     let metric = place.unwrap_or(settings.metrics.len().saturating_sub(1));
-    Some(EarlyStopping { rounds, metric })
+    // The container looks the whole name up: with an @ it is none of those it would maximise.
+    let maximize = !named.contains('@') && settings.metrics[metric].1.is_maximized();
+    Some(EarlyStopping { rounds, metric, maximize })
 }
 
 /// One sentence for each value that does not do what its name says.
@@ -243,6 +252,20 @@ fn notes(checked: &Checked) -> Vec<String> {
             notes.push("tree_method=gpu_hist: hist runs here, on the CPU".to_owned());
         }
         _ => {}
+    }
+    let names_metric = checked.text("eval_metric").is_some() || tuned(checked).is_some();
+    if checked.text("early_stopping_rounds").is_some() && !names_metric {
+        notes.push(
+            "early_stopping_rounds has no effect: neither eval_metric nor a tuning job names the metric to watch"
+                .to_owned(),
+        );
+    }
+    if checked.text("interaction_constraints").is_some() {
+        notes.push(
+            "interaction_constraints hold, columns counted from 0; in AWS's containers from 1.7-1 on they end the \
+             training (Constrained features are not a subset of training data feature names)"
+                .to_owned(),
+        );
     }
     if checked.text("predictor") == Some("gpu_predictor") {
         notes.push("predictor=gpu_predictor: predictions are made on the CPU here".to_owned());
@@ -310,7 +333,8 @@ mod tests {
     #[case(&[("objective", "binary:logistic"), ("num_class", "2")], "Do not need to setup parameter 'num_class'")]
     #[case(&[("objective", "rank:ndcg")], "objective: rank:ndcg is not implemented")]
     #[case(&[("booster", "dart")], "booster: dart is not implemented")]
-    #[case(&[("monotone_constraints", "(1,0)"), ("tree_method", "hist")], "monotone_constraints: (1,0) is not implemented")]
+    #[case(&[("monotone_constraints", "(1,0)")], "monotone_constraints can be used only when the tree_method")]
+    #[case(&[("objective", "reg:absoluteerror"), ("num_parallel_tree", "2")], "Boosting random forest is not supported")]
     #[case(&[("_kfold", "5")], "_kfold: 5 is not implemented")]
     #[case(&[("max_bin", "1")], "max_bin should be greater equal to 2")]
     #[case(&[("eval_metric", "auc")], "Metric 'auc' can only be applied for classification")]
@@ -336,14 +360,27 @@ mod tests {
         .settings;
         let names: Vec<&str> = settings.metrics.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["mae", "rmse"]);
-        assert_eq!(settings.early_stopping, Some(EarlyStopping { rounds: 4, metric: 0 }));
+        assert_eq!(
+            settings.early_stopping,
+            Some(EarlyStopping { rounds: 4, metric: 0, maximize: false })
+        );
     }
 
     #[test]
     fn the_last_metric_is_watched_when_nothing_is_tuned() {
         let settings =
             read(&[("eval_metric", "rmse, mae"), ("early_stopping_rounds", "4")]).unwrap().settings;
-        assert_eq!(settings.early_stopping, Some(EarlyStopping { rounds: 4, metric: 1 }));
+        assert_eq!(
+            settings.early_stopping,
+            Some(EarlyStopping { rounds: 4, metric: 1, maximize: false })
+        );
+    }
+
+    #[test]
+    fn nothing_is_watched_when_no_metric_is_named_and_that_is_said() {
+        let read = read(&[("early_stopping_rounds", "4")]).unwrap();
+        assert_eq!(read.settings.early_stopping, None);
+        assert!(read.notes[0].contains("early_stopping_rounds has no effect"), "{:?}", read.notes);
     }
 
     #[test]

@@ -9,11 +9,13 @@
 
 mod bins;
 mod booster;
+mod constraints;
 mod declared;
 mod fit;
 mod grow;
 mod histogram;
 mod hyperparameters;
+mod median;
 mod metric;
 mod model;
 mod objective;

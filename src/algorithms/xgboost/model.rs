@@ -85,19 +85,19 @@ fn objective(objective: &Objective) -> Node {
 }
 
 fn trees(booster: &Booster) -> Node {
-    let groups = booster.objective.groups();
-    let per_round = (0..=booster.rounds()).map(|round| Node::Int((round * groups) as i64));
+    let per_round = booster.objective.groups() * booster.parallel_trees;
+    let starts = (0..=booster.rounds()).map(|round| Node::Int((round * per_round) as i64));
     let groups = booster.tree_groups.iter().map(|group| Node::Int(*group as i64));
     let trees = booster.trees.iter().enumerate().map(|(id, each)| tree(id, each, booster.features));
     Node::map([
         (
             "gbtree_model_param",
             Node::map([
-                ("num_parallel_tree", Node::text("1")),
+                ("num_parallel_tree", Node::text(&booster.parallel_trees)),
                 ("num_trees", Node::text(&booster.trees.len())),
             ]),
         ),
-        ("iteration_indptr", Node::List(per_round.collect())),
+        ("iteration_indptr", Node::List(starts.collect())),
         ("tree_info", Node::List(groups.collect())),
         ("trees", Node::List(trees.collect())),
     ])
@@ -200,6 +200,8 @@ fn booster(document: &Node) -> Result<Booster, Failure> {
     if tree_groups.len() != trees.len() || tree_groups.iter().any(|group| *group >= groups) {
         return Err(refused("its tree_info does not go with its trees"));
     }
+    let parallel = model.at(&["gbtree_model_param", "num_parallel_tree"]).and_then(Node::as_text);
+    let parallel_trees = parallel.and_then(|count| count.parse().ok()).filter(|count| *count > 0);
     let base_score = read_base_score(text(learner, &["learner_model_param", "base_score"])?)?;
     if base_score.len() > 1 && base_score.len() != groups {
         return Err(refused("it has another number of base scores than of classes"));
@@ -210,6 +212,7 @@ fn booster(document: &Node) -> Result<Booster, Failure> {
         features,
         trees,
         tree_groups,
+        parallel_trees: parallel_trees.unwrap_or(1),
         attributes: attributes(learner),
         feature_names: texts(learner.get("feature_names")),
         feature_types: texts(learner.get("feature_types")),

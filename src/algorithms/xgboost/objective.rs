@@ -3,6 +3,7 @@
 //! Formulas, clamps and the order of float and double follow XGBoost, so that a model fitted here is
 //! near one fitted there, and a model read from there predicts the same.
 
+use super::median::median;
 use crate::algorithms::Failure;
 use rayon::prelude::*;
 
@@ -68,10 +69,7 @@ impl Kind {
 
     /// Whether it can be trained with here, not only served.
     pub fn trains(self) -> bool {
-        !matches!(
-            self,
-            Self::AbsoluteError | Self::RankPairwise | Self::RankNdcg | Self::RankMap | Self::Cox
-        )
+        !matches!(self, Self::RankPairwise | Self::RankNdcg | Self::RankMap | Self::Cox)
     }
 }
 
@@ -110,6 +108,12 @@ impl Objective {
     /// Values that one row's prediction has.
     pub fn outputs(&self) -> usize {
         if self.kind == Kind::Softprob { self.groups() } else { 1 }
+    }
+
+    /// Whether a grown tree's leaves are set to the median of what their rows are off by: the slope of
+    /// the loss says which way to go, but not how far.
+    pub fn refits_leaves(&self) -> bool {
+        self.kind == Kind::AbsoluteError
     }
 
     /// The metric that is logged when none is named.
@@ -208,6 +212,12 @@ impl Objective {
         match self.kind {
             Kind::SquaredLogError | Kind::PseudoHuber => self.newton_step(labels, weights),
             Kind::Hinge => 0.0,
+            Kind::AbsoluteError => {
+                // The library takes a mean of one median: rounded, it may differ from it.
+                let total: f64 = (0..labels.len()).map(weight).sum();
+                let median = median(labels, weights);
+                (f64::from((f64::from(median) * total) as f32) / total) as f32
+            }
             // The library takes the mean only where positives weigh no more than negatives.
             Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw
                 if self.scale_pos_weight != 1.0 =>
@@ -270,6 +280,10 @@ impl Objective {
     fn gradient(&self, margin: f32, label: f32, weight: f32) -> Gradient {
         match self.kind {
             Kind::SquaredError => [(margin - label) * weight, weight],
+            Kind::AbsoluteError => {
+                let residual = margin - label;
+                [if residual == 0.0 { 0.0 } else { weight.copysign(residual) }, weight]
+            }
             Kind::RegLogistic | Kind::BinaryLogistic | Kind::LogitRaw => {
                 let weight = if label == 1.0 { weight * self.scale_pos_weight } else { weight };
                 let p = sigmoid(margin);

@@ -1,7 +1,7 @@
 //! The configuration files and environment variables from which a container learns its job.
 
 use super::channel::{Channel, Mode};
-use super::{LayoutError, Training};
+use super::{Checkpoints, LayoutError, Training};
 use crate::engine::beneath::{Beneath, Relative};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ fn channel_document(channel: &Channel) -> Value {
     Value::Object(document)
 }
 
-/// Writes the three files of `input/config`.
+/// Writes the files of `input/config`.
 pub(super) fn write(
     ml: &Beneath,
     training: &Training<'_>,
@@ -122,6 +122,10 @@ pub(super) fn write(
         own.map(|channel| (channel.name.clone(), channel_document(channel))).collect();
     put(ml, "input/config/hyperparameters.json", &json!(training.hyperparameters))?;
     put(ml, "input/config/inputdataconfig.json", &Value::Object(inputs))?;
+    if let Some(Checkpoints { uri, local_path }) = training.checkpoints {
+        let document = json!({"S3Uri": uri, "LocalPath": local_path});
+        put(ml, "input/config/checkpointconfig.json", &document)?;
+    }
     put(ml, "input/config/resourceconfig.json", &training.host.document())
 }
 
@@ -221,6 +225,30 @@ mod tests {
                 "network_interface_name": "eth0",
             })
         );
+    }
+
+    #[test]
+    fn only_a_job_with_checkpoints_is_told_where_they_go() {
+        let written = |checkpoints| {
+            let root = tempfile::tempdir().unwrap();
+            let ml = Beneath::open(root.path()).unwrap();
+            ml.create_dir(&Relative::parse(Path::new("input/config")).unwrap()).unwrap();
+            let training = Training {
+                root: root.path(),
+                hyperparameters: &BTreeMap::new(),
+                channels: &[],
+                input_mode: "File",
+                checkpoints,
+                host: &host(),
+                caps: crate::engine::archive::Caps::default(),
+            };
+            write(&ml, &training, &[]).unwrap();
+            std::fs::read(root.path().join("input/config/checkpointconfig.json")).ok()
+        };
+        assert_eq!(written(None), None);
+        let told = written(Some(Checkpoints { uri: "s3://b/c", local_path: "/opt/ml/kept" }));
+        let told: Value = serde_json::from_slice(&told.unwrap()).unwrap();
+        assert_eq!(told, json!({"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/kept"}));
     }
 
     #[test]

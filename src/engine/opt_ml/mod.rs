@@ -61,8 +61,17 @@ pub struct Training<'a> {
     pub channels: &'a [Value],
     /// `AlgorithmSpecification.TrainingInputMode`, the default of channels without their own.
     pub input_mode: &'a str,
+    /// Where checkpoints go, of a job with a CheckpointConfig.
+    pub checkpoints: Option<Checkpoints<'a>>,
     pub host: &'a Host,
     pub caps: Caps,
+}
+
+/// A job's CheckpointConfig.
+#[derive(Clone, Copy, Debug)]
+pub struct Checkpoints<'a> {
+    pub uri: &'a str,
+    pub local_path: &'a str,
 }
 
 /// What laying out brought.

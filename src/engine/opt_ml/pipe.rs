@@ -315,6 +315,7 @@ mod tests {
             hyperparameters: &BTreeMap::from([("eta".to_owned(), "0.1".to_owned())]),
             channels: std::slice::from_ref(channel),
             input_mode: "File",
+            checkpoints: None,
             host: &Host { groups: vec![group], current: 0 },
             caps: Caps::default(),
         };

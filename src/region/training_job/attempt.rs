@@ -145,6 +145,10 @@ fn lay_out_one(
         hyperparameters: &spec.hyperparameters,
         channels: &spec.channels,
         input_mode: &spec.input_mode,
+        checkpoints: spec.checkpoints.as_ref().map(|checkpoints| opt_ml::Checkpoints {
+            uri: &checkpoints.uri,
+            local_path: &checkpoints.local_path,
+        }),
         host: &spec.host(index),
         caps: Caps::default(),
     };

@@ -1,0 +1,204 @@
+//! A training job: channels in, log lines out, the model and its checkpoints on disk.
+
+mod checkpoint;
+mod data;
+#[cfg(test)]
+mod tests;
+
+use super::fit::{Round, Settings, fit};
+use super::hyperparameters::Hyperparameters;
+use super::{Booster, MODEL_FILE};
+use crate::algorithms::data::Labelled;
+use crate::algorithms::{Channel, Failure, TrainingInput};
+use checkpoint::Keeper;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+
+pub(super) fn train(job: &TrainingInput, log: &mut dyn Write) -> Result<(), Failure> {
+    train_with(job, &mut Keeper::new(), log)
+}
+
+fn train_with(
+    job: &TrainingInput,
+    keeper: &mut Keeper,
+    log: &mut dyn Write,
+) -> Result<(), Failure> {
+    let mut log = Log(log);
+    log.line(
+        "Sagebrush's own xgboost (histogram gradient-boosted trees), not the XGBoost library",
+    )?;
+    let hyperparameters = Hyperparameters::read(&job.hyperparameters)?;
+    for note in &hyperparameters.notes {
+        log.info(note)?;
+    }
+    let (train_channel, validation_channel) = data::channels(job)?;
+    if !leads(job, [Some(train_channel), validation_channel], &mut log)? {
+        return Ok(());
+    }
+    let threads = threads(hyperparameters.threads);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|number| format!("trees-{number}"))
+        .build()
+        .map_err(|error| Failure::internal(format!("cannot start {threads} threads: {error}")))?;
+    let train = data::read(train_channel, &hyperparameters, None)?;
+    let (rows, columns) = (train.features.rows(), train.features.columns());
+    log.info(&format!("Train matrix has {rows} rows and {columns} columns"))?;
+    let validation = validation_channel
+        .map(|channel| data::read(channel, &hyperparameters, Some(columns)))
+        .transpose()?;
+    if let Some(set) = &validation {
+        log.info(&format!("Validation matrix has {} rows", set.features.rows()))?;
+    }
+    log.info(&format!("tree_method hist on {threads} threads"))?;
+    let settings = &hyperparameters.settings;
+    settings.check_columns(columns)?;
+    for set in std::iter::once(&train).chain(&validation) {
+        settings.objective.check_labels(&set.labels)?;
+        data::check_values(set)?;
+    }
+    if settings.early_stopping.is_some() && validation.is_none() {
+        log.info("early_stopping_rounds has no effect: there is no validation channel to watch")?;
+    }
+    let mut run = Run { job, settings, pool: &pool, keeper, log };
+    let started = std::time::Instant::now();
+    let booster = run.fit(&train, validation.as_ref(), job.checkpoint_dir.as_deref())?;
+    let seconds = started.elapsed().as_secs_f64();
+    run.log
+        .info(&format!("Fitting took {seconds:.3} s; the model has {} rounds", booster.rounds()))?;
+    run.keeper.save(&job.model_dir.join(MODEL_FILE), &booster)
+}
+
+/// A job on its way through its rounds.
+struct Run<'a, 'b> {
+    job: &'a TrainingInput,
+    settings: &'a Settings,
+    pool: &'a rayon::ThreadPool,
+    keeper: &'a mut Keeper,
+    log: Log<'b>,
+}
+
+impl Run<'_, '_> {
+    /// Fits inside the pool, from the latest checkpoint on where there is one. Each finished round is
+    /// logged here, as the log is not shared among threads.
+    fn fit(
+        &mut self,
+        train: &Labelled,
+        validation: Option<&Labelled>,
+        checkpoints: Option<&Path>,
+    ) -> Result<Booster, Failure> {
+        let Self { job, settings, pool, keeper, log } = self;
+        let settings: &Settings = settings;
+        let columns = train.features.columns();
+        let resumed = checkpoint::resume(checkpoints, settings, columns, log)?;
+        let (told, lines) = sync_channel::<String>(0);
+        let (answer, answers) = sync_channel::<Result<ControlFlow<()>, Failure>>(0);
+        let gone = || Failure::internal("the thread that writes the log is gone");
+        let each_round = move |round: &Round<'_>| {
+            told.send(line(settings, round)).map_err(|_| gone())?;
+            let flow = answers.recv().map_err(|_| gone())??;
+            if let Some(folder) = checkpoints {
+                let is_last = round.is_last || flow.is_break();
+                keeper.checkpoint(folder, round.number, round.booster, is_last)?;
+            }
+            Ok(flow)
+        };
+        std::thread::scope(|scope| {
+            let fitting = scope.spawn(move || {
+                pool.install(move || fit(settings, train, validation, resumed, each_round))
+            });
+            for line in lines {
+                if answer.send(log_round(job, log, &line)).is_err() {
+                    break;
+                }
+            }
+            fitting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+/// Logs the round's line; tells whether to go on.
+fn log_round(
+    job: &TrainingInput,
+    log: &mut Log<'_>,
+    line: &str,
+) -> Result<ControlFlow<()>, Failure> {
+    log.line(line)?;
+    if job.stop.requested() {
+        log.info("Training was asked to stop; the model so far is kept")?;
+        return Ok(ControlFlow::Break(()));
+    }
+    Ok(ControlFlow::Continue(()))
+}
+
+/// A round's line as the real container prints it: tabs come out of its log driver as `#011`.
+fn line(settings: &Settings, round: &Round<'_>) -> String {
+    let mut line = format!("[{}]", round.number);
+    for (set, scores) in round.scores {
+        for ((metric, _), score) in settings.metrics.iter().zip(scores) {
+            let score = if score.is_nan() { "nan".to_owned() } else { format!("{score:.5}") };
+            let _ = write!(line, "#011{set}-{metric}:{score}");
+        }
+    }
+    line
+}
+
+/// Whether this instance trains. Trees are not grown over several instances: where each has all the
+/// data the leader grows them alone; where each has a shard nobody could.
+fn leads(
+    job: &TrainingInput,
+    channels: [Option<&Channel>; 2],
+    log: &mut Log<'_>,
+) -> Result<bool, Failure> {
+    let hosts = job.resources.hosts.len();
+    if hosts <= 1 {
+        log.info("Single node training.")?;
+        return Ok(true);
+    }
+    if let Some(channel) = channels.into_iter().flatten().find(|channel| channel.sharded) {
+        return Err(Failure::client(format!(
+            "The channel {} is sharded over {hosts} instances (ShardedByS3Key), and Sagebrush's own xgboost \
+             does not train over several instances: a model of one shard would not be the model of the data. \
+             Use one instance, or FullyReplicated.",
+            channel.name
+        )));
+    }
+    let leader = job.resources.hosts.first().map_or("algo-1", String::as_str);
+    if job.resources.is_leader() {
+        log.info(&format!(
+            "{hosts} instances, each with all of the data: {leader} trains alone, the others do nothing"
+        ))?;
+        Ok(true)
+    } else {
+        log.info(&format!(
+            "{leader} has the same data and trains alone; this instance does nothing"
+        ))?;
+        Ok(false)
+    }
+}
+
+/// Threads to train with: those asked for, no more than the instance type's vCPUs or this machine's cores.
+fn threads(asked: Option<usize>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let instance = std::env::var("SM_NUM_CPUS").ok().and_then(|count| count.trim().parse().ok());
+    [asked, instance].into_iter().flatten().fold(cores, usize::min).max(1)
+}
+
+/// The container's log.
+struct Log<'a>(&'a mut dyn Write);
+
+impl Log<'_> {
+    fn line(&mut self, text: &str) -> Result<(), Failure> {
+        writeln!(self.0, "{text}")
+            .map_err(|error| Failure::internal(format!("cannot write the log: {error}")))
+    }
+
+    /// A line of Python's logging, as the container sets it up.
+    fn info(&mut self, text: &str) -> Result<(), Failure> {
+        let time = jiff::Timestamp::now().strftime("%Y-%m-%d:%H:%M:%S");
+        self.line(&format!("[{time}:INFO] {text}"))
+    }
+}
