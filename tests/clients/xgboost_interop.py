@@ -56,6 +56,9 @@ CASES = [
     ("reg:tweedie", {"tweedie_variance_power": 1.3}),
     ("reg:pseudohubererror", {}),
     ("reg:squaredlogerror", {}),
+    ("reg:absoluteerror", {"csv_weights": 1}),
+    ("reg:squarederror", {"num_parallel_tree": 3, "subsample": 0.6}),
+    ("multi:softprob", {"num_class": 3, "num_parallel_tree": 2, "colsample_bynode": 0.5}),
 ]
 
 # What a margin goes through before it is a prediction; where it goes through nothing, every bit counts.
@@ -84,8 +87,9 @@ def to_library(binary):
             assert booster.num_boosted_rounds() == 8, what
             assert booster.num_features() == rows.shape[1], what
             # It goes on where we ended, and saves what we read again.
+            kept = {name: more[name] for name in ("num_class", "num_parallel_tree") if name in more}
             further = xgb.train(
-                {"objective": objective, **({"num_class": 3} if "multi" in objective else {})},
+                {"objective": objective, **kept},
                 xgb.DMatrix(rows, labels), 2, xgb_model=booster,
             )
             ours.model.write_bytes(bytes(further.save_raw("ubj")))
@@ -97,7 +101,9 @@ def early_stopping(binary):
     """The artifact ends with the best round, and says which it was."""
     rows, labels, _ = problem("binary:logistic", rows=300)
     others, other_labels, _ = problem("binary:logistic", rows=300, seed=9)
-    given = {"num_round": 300, "objective": "binary:logistic", "early_stopping_rounds": 5}
+    given = {
+        "num_round": 300, "objective": "binary:logistic", "early_stopping_rounds": 5, "eval_metric": "logloss",
+    }
     with container(binary) as ours:
         log = ours.train(given, csv(rows, labels), csv(others, other_labels))
         booster = xgb.Booster()
@@ -107,6 +113,12 @@ def early_stopping(binary):
     assert booster.best_iteration == len(scores) - 6
     assert abs(booster.best_score - scores[booster.best_iteration]) < 1e-5
     assert min(scores) == scores[booster.best_iteration]
+    # As in AWS's container, nothing is watched when no metric is named or no validation data is there.
+    unwatched = {"num_round": 40, "objective": "binary:logistic", "early_stopping_rounds": 1}
+    for more, validation in ({}, csv(others, other_labels)), ({"eval_metric": "logloss"}, None):
+        with container(binary) as ours:
+            log = ours.train({**unwatched, **more}, csv(rows, labels), validation)
+        assert "early_stopping_rounds has no effect" in log and "[39]#011" in log, log
 
 
 def from_library(binary):
@@ -161,25 +173,46 @@ def refused(binary):
             assert reason in said, (reason, said)
 
 
+AGREE = [
+    ("reg:squarederror", {}),
+    ("reg:squarederror", {"grow_policy": "lossguide", "max_leaves": 11, "max_depth": 0, "gamma": 0.1}),
+    ("reg:squarederror", {"alpha": 4, "max_delta_step": 0.3}),
+    ("reg:squarederror", {"alpha": 0.5, "max_delta_step": 0.7, "csv_weights": 1}),
+    ("reg:squarederror", {"monotone_constraints": "(1,-1,0,1)", "tree_method": "hist"}),
+    ("reg:squarederror", {
+        "monotone_constraints": "(1,1)", "tree_method": "hist", "alpha": 1, "max_delta_step": 0.5,
+        "grow_policy": "lossguide", "max_leaves": 12,
+    }),
+    ("binary:logistic", {"monotone_constraints": "(-1,)", "tree_method": "hist", "max_depth": 6}),
+    ("reg:squarederror", {"interaction_constraints": "[[1,2],[2,3,4]]", "tree_method": "hist", "max_depth": 6}),
+    ("multi:softprob", {
+        "num_class": 3, "base_score": 0.5, "interaction_constraints": "[[1,2]]", "tree_method": "hist",
+        "monotone_constraints": "(0,1)",
+    }),
+    ("reg:squarederror", {"num_parallel_tree": 4}),
+    ("multi:softprob", {"num_class": 3, "base_score": 0.5, "num_parallel_tree": 3}),
+    ("reg:absoluteerror", {"eval_metric": "mae"}),
+    ("reg:absoluteerror", {"csv_weights": 1, "grow_policy": "lossguide", "max_leaves": 9}),
+    ("binary:logistic", {"scale_pos_weight": 2, "alpha": 0.1, "eval_metric": "logloss,error,error@0.3,auc,aucpr"}),
+    ("multi:softprob", {"num_class": 3, "base_score": 0.5, "eval_metric": "mlogloss,merror"}),
+    ("count:poisson", {"eval_metric": "poisson-nloglik,rmse,mae,mape"}),
+    ("reg:gamma", {"eval_metric": "gamma-nloglik,gamma-deviance"}),
+    ("reg:tweedie", {}),
+    ("reg:pseudohubererror", {}),
+    ("reg:squaredlogerror", {"eval_metric": "rmsle,mphe"}),
+]
+
+
 def agree(binary):
     """Without sampling, on values that get a bin each, both grow the same trees."""
-    for objective, more in [
-        ("reg:squarederror", {}),
-        ("reg:squarederror", {"grow_policy": "lossguide", "max_leaves": 11, "max_depth": 0, "gamma": 0.1}),
-        ("binary:logistic", {"scale_pos_weight": 2, "alpha": 0.1, "eval_metric": "logloss,error,error@0.3,auc,aucpr"}),
-        ("multi:softprob", {"num_class": 3, "base_score": 0.5, "eval_metric": "mlogloss,merror"}),
-        ("count:poisson", {"eval_metric": "poisson-nloglik,rmse,mae,mape"}),
-        ("reg:gamma", {"eval_metric": "gamma-nloglik,gamma-deviance"}),
-        ("reg:tweedie", {}),
-        ("reg:pseudohubererror", {}),
-        ("reg:squaredlogerror", {"eval_metric": "rmsle,mphe"}),
-    ]:
-        rows, labels, _ = problem(objective, rows=1500)
+    for objective, more in AGREE:
+        rows, labels, weights = problem(objective, rows=1500)
         rows = np.round(rows * 8) / 8
         given = {"max_depth": 4, "eta": 0.2, "objective": objective, **more}
-        matrix = xgb.DMatrix(rows, labels)
+        weights = weights if "csv_weights" in more else None
+        matrix = xgb.DMatrix(rows, labels, weight=weights)
         theirs = {}
-        library = {name: value for name, value in given.items() if name != "eval_metric"}
+        library = {name: value for name, value in given.items() if name not in ("eval_metric", "csv_weights")}
         if "eval_metric" in given:
             library["eval_metric"] = given["eval_metric"].split(",")
         booster = xgb.train(
@@ -187,7 +220,7 @@ def agree(binary):
             evals_result=theirs, verbose_eval=False,
         )
         with container(binary) as ours:
-            log = ours.train({"num_round": 6, **given}, csv(rows, labels))
+            log = ours.train({"num_round": 6, **given}, csv(rows, labels, weights))
             model = xgb.Booster()
             model.load_model(ours.model)
         for metric, scores in theirs["train"].items():
@@ -195,8 +228,10 @@ def agree(binary):
             # A row at the threshold counts whole: shares of rows may differ by a few of them.
             apart = 10 / len(rows) if "error" in metric else 2e-5
             np.testing.assert_allclose(told, scores, rtol=2e-3, atol=apart, err_msg=f"{objective} {more} {metric}")
-        near = np.isclose(model.predict(matrix), booster.predict(matrix), rtol=1e-3, atol=1e-4)
-        assert near.mean() > 0.98, (objective, more, near.mean())
+        apart = np.abs(model.predict(matrix) - booster.predict(matrix))
+        print(f"{objective} {more}: max abs difference {apart.max():.3g}", flush=True)
+        assert model.num_boosted_rounds() == booster.num_boosted_rounds(), (objective, more)
+        assert apart.max() < 1e-6, (objective, more, apart.max())
 
 
 def quality(binary):

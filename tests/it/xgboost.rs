@@ -26,7 +26,7 @@ fn models_that_cannot_be_served_are_refused_with_the_reason() {
 
 #[test]
 fn both_grow_the_same_trees_where_bins_are_exact() {
-    interop("agree");
+    println!("{}", interop("agree"));
 }
 
 #[test]
