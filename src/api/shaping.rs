@@ -57,6 +57,11 @@ impl Pass<'_> {
                     .filter_map(|(key, value)| Some((key, self.value(entry.shape, value)?)))
                     .collect(),
             )),
+            // A whole number goes out as a real one where the shape says so: `1` and `1.0` are two
+            // types to a client that parses by the wire.
+            (Kind::Float { .. } | Kind::Double { .. }, Value::Number(number)) if self.strict => {
+                number.as_f64().map(Value::from)
+            }
             (kind, value) if !self.strict || fits(kind, &value) => Some(value),
             (_, value) => {
                 let found = super::validation::type_name(&value);
@@ -105,7 +110,7 @@ mod tests {
         });
         let expected = json!({
             "EndpointName": "e",
-            "ProductionVariants": [{"VariantName": "a", "CurrentWeight": 1, "DeployedImages": []}]
+            "ProductionVariants": [{"VariantName": "a", "CurrentWeight": 1.0, "DeployedImages": []}]
         });
         assert_eq!(shaped("DescribeEndpointOutput", document), expected);
     }

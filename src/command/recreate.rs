@@ -7,6 +7,7 @@
 use super::session::RecordedCall;
 use crate::api::model::{self, Kind, Service, ShapeId};
 use crate::domain::kind;
+use crate::engine::own_code::OwnCode;
 use crate::engine::{Image, image};
 use serde_json::{Map, Value, json};
 
@@ -146,7 +147,7 @@ fn training_job(body: &Value) -> Option<RecordedCall> {
     let mut body = body.clone();
     let image = body.pointer("/AlgorithmSpecification/TrainingImage").and_then(Value::as_str);
     let built_in = image.is_some_and(|uri| matches!(image::resolve(uri), Image::BuiltIn(_)));
-    let script = body.pointer("/HyperParameters/sagemaker_program").is_some();
+    let script = OwnCode::of_training(&body).is_some();
     // The built-in algorithms have metrics of their own, and AWS takes no others for them.
     if built_in
         && !script

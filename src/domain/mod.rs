@@ -10,6 +10,7 @@ pub mod instance;
 pub mod kind;
 pub mod money;
 pub mod pick;
+pub mod s3_uri;
 pub mod seed;
 pub mod time;
 pub mod verdict;

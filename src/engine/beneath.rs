@@ -5,7 +5,7 @@
 //! symbolic link, by the kernel in one step where it can (`openat2`), else one by one.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -51,11 +51,6 @@ impl Relative {
     pub fn as_path(&self) -> &Path {
         &self.0
     }
-
-    /// How many folders lie between this and the root: 0 for what lies directly in it.
-    pub fn depth(&self) -> usize {
-        self.0.components().count().saturating_sub(1)
-    }
 }
 
 /// A handle on the folder.
@@ -98,20 +93,6 @@ impl Beneath {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         Ok(file)
-    }
-
-    /// Makes a symbolic link. Its target must have passed [`link_target`].
-    pub fn symlink(&self, path: &Relative, target: &Path) -> io::Result<()> {
-        self.at(path, true, |folder, name| Ok(rustix::fs::symlinkat(target, folder, name)?))
-    }
-
-    /// Makes a further name of a file that is there.
-    pub fn hard_link(&self, path: &Relative, existing: &Relative) -> io::Result<()> {
-        self.at(existing, false, |from, old| {
-            self.at(path, true, |to, new| {
-                Ok(rustix::fs::linkat(from, old, to, new, AtFlags::empty())?)
-            })
-        })
     }
 
     #[cfg(not(target_vendor = "apple"))]
@@ -193,29 +174,6 @@ impl Beneath {
     }
 }
 
-/// Whether a symbolic link at `path` may point to `target`: relative, with `..` only at its start
-/// and not more of them than there are folders above. Then no chain of such links leads out: each
-/// goes up through real folders, for none was made through a link, and then only down.
-pub(super) fn link_target(path: &Relative, target: &Path) -> Result<(), &'static str> {
-    let mut up = 0;
-    let mut down = false;
-    for component in target.components() {
-        match component {
-            Component::ParentDir if down => return Err("is a link that goes down and up again"),
-            Component::ParentDir => up += 1,
-            Component::Normal(_) => down = true,
-            Component::CurDir => {}
-            Component::RootDir | Component::Prefix(_) => {
-                return Err("is a link to an absolute path");
-            }
-        }
-    }
-    if up > path.depth() {
-        return Err("is a link that leads out of the folder");
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,17 +220,5 @@ mod tests {
         assert!(beneath.read(&relative("l")).is_err());
         assert!(beneath.read(&relative("a/b")).is_err());
         assert!(beneath.read(&relative("a/b/c")).is_ok());
-    }
-
-    #[test]
-    fn links_may_stay_inside_only() {
-        let ok = [("a", "b"), ("a/b", "../c"), ("a/b/c", "../../d/e"), ("a", "./b/c")];
-        let bad = [("a", "../b"), ("a/b", "../../c"), ("a", "/etc"), ("a/b/c", "x/../../..")];
-        for (path, target) in ok {
-            assert_eq!(link_target(&relative(path), Path::new(target)), Ok(()), "{path}");
-        }
-        for (path, target) in bad {
-            assert!(link_target(&relative(path), Path::new(target)).is_err(), "{path}");
-        }
     }
 }

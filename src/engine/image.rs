@@ -3,8 +3,8 @@
 
 use super::Image;
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// The algorithms that this binary runs itself.
@@ -71,11 +71,7 @@ fn registry(account: &str, region: &str) -> String {
 /// What the engine runs for `uri`. Tags and digests make no difference: one binary holds one
 /// release of each algorithm, and names it in the first line that it prints.
 pub fn resolve(uri: &str) -> Image {
-    let path = uri.split_once('@').map_or(uri, |(path, _digest)| path);
-    // A colon after the last slash begins a tag; one before it would belong to a port.
-    let end = path.rfind('/').map_or(0, |slash| slash + 1);
-    let path = path[end..].find(':').map_or(path, |colon| &path[..end + colon]);
-    match TABLE.algorithms.get(path) {
+    match TABLE.algorithms.get(repository(uri)) {
         Some(algorithm) => Image::BuiltIn(algorithm.clone()),
         None => Image::Foreign(uri.to_owned()),
     }
@@ -90,17 +86,35 @@ pub fn uri(algorithm: &str, region: &str) -> Option<String> {
     Some(format!("{}/{}:{tag}", registry(account, region), repository.name))
 }
 
-/// The program of script mode, when the caller asked for one: the SDK gives XGBoost as an algorithm
-/// and as a framework the same repository, and only this tells them apart.
-pub(super) fn script(environment: &BTreeMap<String, String>, root: &Path) -> Option<String> {
-    let named = environment.get("SAGEMAKER_PROGRAM").cloned();
-    named.filter(|program| !program.is_empty()).or_else(|| {
-        let path = root.join("opt/ml/input/config/hyperparameters.json");
-        let text = std::fs::read(path).ok()?;
-        let parameters: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
-        // The SDK writes hyperparameters as JSON, a string in quotes.
-        parameters.get("sagemaker_program").map(|program| program.trim_matches('"').to_owned())
-    })
+/// `uri` with the digest of what runs for it in the place of its tag, as AWS resolves an image. A
+/// foreign image is not pulled, so its URI stays as it was sent.
+pub fn resolved(uri: &str) -> String {
+    match (digest(uri), uri.contains('@')) {
+        (Some(digest), false) => format!("{}@{digest}", repository(uri)),
+        _ => uri.to_owned(),
+    }
+}
+
+/// The digest that stands for a built-in image: the SHA-256 of the algorithm's name, the image's tag
+/// and the version of this binary, which together decide what runs. It is not the digest of AWS's
+/// own image. A digest that the URI names is kept.
+pub fn digest(uri: &str) -> Option<String> {
+    if let Some((_, digest)) = uri.split_once('@') {
+        return Some(digest.to_owned());
+    }
+    let Image::BuiltIn(algorithm) = resolve(uri) else { return None };
+    let tag = uri[repository(uri).len()..].trim_start_matches(':');
+    let version = env!("CARGO_PKG_VERSION");
+    let hash = Sha256::digest(format!("sagebrush {version}\0{algorithm}\0{tag}"));
+    Some(format!("sha256:{}", hex::encode(hash)))
+}
+
+/// The URI without tag and digest.
+fn repository(uri: &str) -> &str {
+    let path = uri.split_once('@').map_or(uri, |(path, _digest)| path);
+    // A colon after the last slash begins a tag; one before it would belong to a port.
+    let end = path.rfind('/').map_or(0, |slash| slash + 1);
+    path[end..].find(':').map_or(path, |colon| &path[..end + colon])
 }
 
 #[cfg(test)]
@@ -174,19 +188,16 @@ mod tests {
     }
 
     #[test]
-    fn script_mode_is_told_by_variable_or_hyperparameter() {
-        let root = tempfile::tempdir().unwrap();
-        let mut environment = BTreeMap::new();
-        assert_eq!(script(&environment, root.path()), None);
-        let config = root.path().join("opt/ml/input/config");
-        std::fs::create_dir_all(&config).unwrap();
-        std::fs::write(
-            config.join("hyperparameters.json"),
-            r#"{"sagemaker_program":"\"train.py\""}"#,
-        )
-        .unwrap();
-        assert_eq!(script(&environment, root.path()).as_deref(), Some("train.py"));
-        environment.insert("SAGEMAKER_PROGRAM".into(), "serve.py".into());
-        assert_eq!(script(&environment, root.path()).as_deref(), Some("serve.py"));
+    fn what_is_built_in_resolves_to_a_digest_of_what_runs() {
+        let base = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost";
+        let old = resolved(&format!("{base}:1.7-1"));
+        let (path, digest) = old.split_once("@sha256:").unwrap();
+        assert_eq!((path, digest.len()), (base, 64));
+        assert_eq!(old, resolved(&format!("{base}:1.7-1")));
+        assert_ne!(old, resolved(&format!("{base}:3.0-5")));
+        let pinned = format!("{base}@sha256:{}", "a".repeat(64));
+        assert_eq!(resolved(&pinned), pinned);
+        assert_eq!(resolved("mine:1"), "mine:1");
+        assert_eq!(super::digest("mine:1"), None);
     }
 }

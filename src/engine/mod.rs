@@ -9,9 +9,11 @@ mod beneath;
 pub mod image;
 mod lines;
 pub mod opt_ml;
+pub mod own_code;
 pub mod process;
 mod runtime_dir;
 
+use own_code::OwnCode;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +25,8 @@ pub struct ContainerSpec {
     /// Unique in the region; names folders and processes in `doctor` and logs.
     pub id: String,
     pub image: Image,
+    /// What of the caller's own is to run in the place of what the image holds.
+    pub own_code: Option<OwnCode>,
     pub mode: Mode,
     /// The folder that holds the container's `opt/ml`.
     pub root: PathBuf,

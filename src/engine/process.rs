@@ -91,11 +91,11 @@ fn runnable(spec: &ContainerSpec) -> Result<&str, EngineError> {
             )));
         }
     };
-    if let Some(program) = image::script(&spec.environment, &spec.root) {
+    if let Some(code) = &spec.own_code {
         return Err(EngineError::Image(format!(
-            "The program {program} asks for script mode of the {algorithm} image. Running one's \
-             own code takes the sandbox or the Docker engine, which are not part of this version \
-             of Sagebrush; without a program, the built-in algorithm runs."
+            "This version of Sagebrush does not run {code}: that takes the sandbox or the Docker \
+             engine. Nothing was run in its place; without it, the image's built-in {algorithm} \
+             algorithm runs."
         )));
     }
     Ok(algorithm)

@@ -221,6 +221,7 @@ fn check_models(region: &Region, change: &Change<'_>, body: &Value) -> Result<()
             if is_serverless(variant) {
                 check_serverless_model(&row)?;
             }
+            model::servable(&row)?;
         }
     }
     Ok(())

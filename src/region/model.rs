@@ -25,7 +25,7 @@ pub(super) fn rows(table: &mut Table) {
         .service("sagemaker")
         .behaves_but(
             "CreateModel",
-            "The artifact and the image are looked for when the model is deployed. VpcConfig, ImageConfig, EnableNetworkIsolation and ContainerMetricsConfig are recorded only.",
+            "The artifact and the image are looked for when the model is deployed. VpcConfig, ImageConfig, EnableNetworkIsolation, ContainerMetricsConfig, ModelAccessConfig and HubAccessConfig are recorded only. A container with Mode MultiModel is recorded; no endpoint serves it. A container with SAGEMAKER_PROGRAM in its Environment fails when it is deployed: built-in algorithms alone run.",
             create,
         )
         .behaves("DescribeModel", describe)
@@ -86,6 +86,23 @@ fn each_container(input: &mut Value, mut change: impl FnMut(&mut Value)) {
     }
 }
 
+/// Refuses a model that no endpoint of this version can serve, before anything is made of it.
+///
+/// # Errors
+/// When a container's Mode is MultiModel.
+pub fn servable(model: &Row) -> Result<(), Refusal> {
+    let multi =
+        containers(model).iter().any(|container| container.text("Mode") == Some("MultiModel"));
+    if multi {
+        return Err(Refusal::Invalid(format!(
+            "Model {} has a container whose Mode is MultiModel. Sagebrush does not serve \
+             multi-model endpoints in this version: use one model per variant.",
+            model.name
+        )));
+    }
+    Ok(())
+}
+
 /// The rules that the call's own members decide.
 fn check(input: &Value) -> Result<(), Refusal> {
     let several = input.list("Containers");
@@ -134,6 +151,12 @@ fn check_container(container: &Value) -> Result<(), Refusal> {
             "InferenceSpecificationName can be specified only with ModelPackageName.",
         ));
     }
+    if let Some(member) = unread(container) {
+        return Err(Refusal::Invalid(format!(
+            "{member} is not simulated by Sagebrush: the container would be started without those \
+             files. Put all files into ModelDataUrl or ModelDataSource."
+        )));
+    }
     let multi = container.text("Mode") == Some("MultiModel");
     if container.has("MultiModelConfig") && !multi {
         return Err(Refusal::invalid(
@@ -146,6 +169,19 @@ fn check_container(container: &Value) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// The member that names files which no container here would find.
+fn unread(container: &Value) -> Option<&'static str> {
+    let manifest = container
+        .part("ModelDataSource")
+        .and_then(|source| source.part("S3DataSource"))
+        .is_some_and(|source| source.has("ManifestS3Uri"));
+    if !container.list("AdditionalModelDataSources").is_empty() {
+        Some("AdditionalModelDataSources")
+    } else {
+        manifest.then_some("ManifestS3Uri in ModelDataSource")
+    }
 }
 
 fn check_hostnames(input: &Value) -> Result<(), Refusal> {
@@ -289,6 +325,12 @@ mod tests {
         json!({"PrimaryContainer": {"Image": "i", "MultiModelConfig": {}}}), "MultiModelConfig")]
     #[case::multi_model_without_data(
         json!({"PrimaryContainer": {"Image": "i", "Mode": "MultiModel"}}), "S3 prefix")]
+    #[case::additional_data(
+        json!({"PrimaryContainer": {"Image": "i", "AdditionalModelDataSources": [{"ChannelName": "c"}]}}),
+        "AdditionalModelDataSources")]
+    #[case::manifest(
+        json!({"PrimaryContainer": {"Image": "i", "ModelDataSource": {"S3DataSource": {"ManifestS3Uri": "s3://b/m"}}}}),
+        "ManifestS3Uri")]
     #[case::long_variable(
         json!({"PrimaryContainer": {"Image": "i", "Environment": {"K": "v".repeat(1025)}}}), "1024 bytes")]
     fn refused(#[case] input: Value, #[case] why: &str) {

@@ -13,6 +13,7 @@ use crate::store::{Change, Query, Row};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
+mod artifacts;
 mod update;
 
 /// How many of a group's newest packages are searched for a call that is being repeated.
@@ -95,6 +96,7 @@ async fn create(region: Arc<Region>, call: Call) -> Answer {
     let token = body.text("ClientToken").map(str::to_owned);
     family::drop_members(&mut body, &["ClientToken"]);
     complete(&mut body, group.is_some());
+    let mut body = artifacts::identified(&region, body).await?;
     family::set(&mut body, "CreatedBy", family::user_context(&call.caller.arn));
     let place = Arc::clone(&region);
     region
@@ -221,6 +223,7 @@ fn complete(body: &mut Value, versioned: bool) {
         family::default(card, "ModelCardStatus", "Draft");
     }
     family::default(body, "CertifyForMarketplace", false);
+    family::default(body, "SkipModelValidation", "None");
     family::set(body, "ModelPackageStatus", "Completed");
     family::set(
         body,
@@ -296,6 +299,8 @@ fn find(region: &Region, text: &str) -> Result<Row, Refusal> {
 
 async fn describe(region: Arc<Region>, call: Call) -> Answer {
     let mut body = find(&region, call.input.name("ModelPackageName"))?.body;
+    // Packages of earlier versions were kept without it.
+    family::default(&mut body, "SkipModelValidation", "None");
     if call.input.text("IncludedData") == Some("MetadataOnly")
         && let Some(card) = body.get_mut("ModelCard").filter(|card| card.is_object())
     {

@@ -73,9 +73,6 @@ mod tests {
         "Inline",
         // Of an IAM role, which STS reads.
         "MaxSessionDuration",
-        // Keys of maps: what tells script mode from a built-in algorithm.
-        "SAGEMAKER_PROGRAM",
-        "sagemaker_program",
     ];
 
     fn sources(dir: &Path) -> Vec<PathBuf> {

@@ -88,6 +88,8 @@ impl Upload {
 pub(super) struct Request {
     body: Body,
     bytes: u64,
+    /// How long it may be, when its length is not announced.
+    limit: u64,
     upload: Arc<Upload>,
 }
 
@@ -96,7 +98,12 @@ impl Request {
         if body.is_end_stream() {
             upload.finish();
         }
-        Self { body, bytes: 0, upload }
+        Self { body, bytes: 0, limit: MAX_BODY_BYTES, upload }
+    }
+
+    /// Lets at most `limit` bytes through.
+    pub fn limit_to(&mut self, limit: u64) {
+        self.limit = limit;
     }
 
     /// No body at all.
@@ -119,7 +126,7 @@ impl http_body::Body for Request {
         let frame = ready!(frame);
         if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
             self.bytes += data.len() as u64;
-            if self.bytes > MAX_BODY_BYTES {
+            if self.bytes > self.limit {
                 self.upload.too_large.store(true, Ordering::Release);
                 return Poll::Ready(Some(Err("the request is too large".into())));
             }
@@ -198,8 +205,8 @@ fn micros(span: Duration) -> u64 {
 pub(super) enum Broken {
     #[error("the container did not complete its answer in time")]
     TimedOut,
-    #[error("the container's answer is longer than {MAX_BODY_BYTES} bytes")]
-    TooLarge,
+    #[error("the container's answer is longer than {0} bytes")]
+    TooLarge(u64),
     #[error("the connection to the container broke: {0}")]
     Connection(hyper::Error),
 }
@@ -311,7 +318,8 @@ impl http_body::Body for Answer {
             Some(Ok(frame)) => {
                 self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
                 if self.bytes > self.limit {
-                    return self.fail(Broken::TooLarge);
+                    let limit = self.limit;
+                    return self.fail(Broken::TooLarge(limit));
                 }
                 if self.incoming.is_end_stream() {
                     self.end();

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 /// The largest request or answer of an invocation that is not streamed.
 pub const MAX_BODY_BYTES: u64 = 6_291_456;
+/// The same of a serverless variant.
+pub const MAX_SERVERLESS_BODY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Runtime's word for a request that cannot be served as it is: `ValidationError`, unlike the
 /// control plane's `ValidationException`.
@@ -41,8 +43,8 @@ pub(super) fn incomplete() -> AwsError {
 }
 
 /// AWS refuses oversized bodies before its protocol layer, hence the bare number as a code.
-pub(super) fn too_large() -> AwsError {
-    AwsError::new(413, "413", format!("HTTP content length exceeded {MAX_BODY_BYTES} bytes."))
+pub(super) fn too_large(limit: u64) -> AwsError {
+    AwsError::new(413, "413", format!("HTTP content length exceeded {limit} bytes."))
 }
 
 /// Every instance of the variant refused the connection.

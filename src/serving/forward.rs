@@ -67,8 +67,9 @@ const MAX_ERROR_TEXT: usize = 64 * 1024;
 pub async fn forward(plane: &Plane, invocation: Invocation) -> Result<Response<Body>, AwsError> {
     let Invocation { endpoint: name, target_variant, headers, body, response_stream, received } =
         invocation;
-    if body.size_hint().lower() > MAX_BODY_BYTES {
-        return Err(fault::too_large());
+    let announced = body.size_hint().lower();
+    if announced > MAX_BODY_BYTES {
+        return Err(fault::too_large(MAX_BODY_BYTES));
     }
     if headers.contains_key(COMPONENT) {
         return Err(fault::no_components(&name));
@@ -90,6 +91,11 @@ pub async fn forward(plane: &Plane, invocation: Invocation) -> Result<Response<B
                 .ok_or_else(|| fault::no_variant(&endpoint.table.name, variant))?,
             None => endpoint.split(draw).ok_or_else(|| fault::no_weight(&endpoint.table.name))?,
         };
+        let limit = endpoint.table.variants[variant].max_body_bytes;
+        if announced > limit {
+            return Err(fault::too_large(limit));
+        }
+        request.body_mut().limit_to(limit);
         let trip = Trip { plane, endpoint: &endpoint, variant, received, upload: &upload };
         let first = endpoint.prefer(variant, draw);
         match trip.send(request, first).await? {
@@ -289,7 +295,7 @@ impl Trip<'_> {
         let Lost { error, instance, mut booking } = lost;
         if self.upload.is_too_large() {
             booking.cancel();
-            return fault::too_large();
+            return fault::too_large(self.table().max_body_bytes);
         }
         if error.is_user() {
             // The caller's body broke off; nobody is there to read this.
@@ -310,7 +316,7 @@ impl Trip<'_> {
         let status = response.status();
         let headers = response.headers().clone();
         let streamed = response_stream && status.is_success();
-        let limit = if streamed { u64::MAX } else { MAX_BODY_BYTES };
+        let limit = if streamed { u64::MAX } else { self.table().max_body_bytes };
         if streamed {
             patience = self.table().stream_timeout.saturating_sub(booking.model);
         }
@@ -324,7 +330,7 @@ impl Trip<'_> {
         }
         if size > limit {
             answer.refuse();
-            return Err(fault::model_error(&source, 0, Some(&Broken::TooLarge.to_string())));
+            return Err(fault::model_error(&source, 0, Some(&Broken::TooLarge(limit).to_string())));
         }
         let body = if response_stream {
             Parts::new(answer).boxed_unsync()

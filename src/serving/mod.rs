@@ -18,7 +18,7 @@ mod recorder;
 mod stream;
 mod table;
 
-pub use fault::MAX_BODY_BYTES;
+pub use fault::{MAX_BODY_BYTES, MAX_SERVERLESS_BODY_BYTES};
 pub use forward::{Invocation, forward};
 pub use history::{BYTES as HISTORY_BYTES, Cursor, Mark, MarkedEvent, Recent, Sample};
 pub use instance::Retired;

@@ -36,7 +36,7 @@ fn part(chunk: &[u8]) -> Bytes {
 fn exception(broken: &Broken) -> Bytes {
     let code = match broken {
         Broken::TimedOut => "ModelInvocationTimeExceeded",
-        Broken::TooLarge | Broken::Connection(_) => "StreamBroken",
+        Broken::TooLarge(_) | Broken::Connection(_) => "StreamBroken",
     };
     let headers = [
         (":exception-type", "ModelStreamError"),

@@ -1,6 +1,7 @@
 //! What the region publishes for an endpoint: a value, complete and immutable. To change anything
 //! is to publish another one.
 
+use super::MAX_BODY_BYTES;
 use crate::engine::Address;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct VariantTable {
     pub container_timeout: Duration,
     /// How long a streamed answer may take as a whole: [`VariantTable::STREAM_TIMEOUT`].
     pub stream_timeout: Duration,
+    /// The largest request, and the largest answer that is not streamed.
+    pub max_body_bytes: u64,
 }
 
 impl VariantTable {
@@ -42,6 +45,7 @@ impl VariantTable {
             instances,
             container_timeout: Self::TIMEOUT,
             stream_timeout: Self::STREAM_TIMEOUT,
+            max_body_bytes: MAX_BODY_BYTES,
         }
     }
 }

@@ -56,7 +56,8 @@ WHOLE = {
         "ModelDataQuality": {"Statistics": s3("s"), "Constraints": s3("c")},
     },
     "AdditionalInferenceSpecifications": [
-        {"Name": "gpu", "Description": "on a GPU", "Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://bucket/gpu.tar.gz"}]},
+        {"Name": "gpu", "Description": "on a GPU", "Containers": [{
+            "Image": IMAGE, "ImageDigest": "sha256:" + "c" * 64, "ModelDataUrl": "s3://bucket/gpu.tar.gz"}]},
     ],
     "SkipModelValidation": "All",
     "SourceUri": ARN + "model/source",

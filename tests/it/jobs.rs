@@ -20,3 +20,8 @@ fn training_jobs_behave_for_botocore() {
 fn endpoints_behave_for_botocore() {
     runs("endpoints.py");
 }
+
+#[test]
+fn what_the_sdks_read_is_there() {
+    runs("sdk_reads.py");
+}

@@ -1,6 +1,7 @@
 //! The process engine, with shell scripts in the place of the binary: what a container sees, what
 //! of it is seen, and how it ends.
 
+use sagebrush::engine::own_code::OwnCode;
 use sagebrush::engine::process::{Options, ProcessEngine};
 use sagebrush::engine::{
     Address, Container, ContainerSpec, Engine, EngineError, Exit, Image, Limits, Mode, Output,
@@ -61,6 +62,7 @@ impl Bench {
         ContainerSpec {
             id: "job-1-algo-1".into(),
             image: Image::BuiltIn("xgboost".into()),
+            own_code: None,
             mode,
             root: self.dir.path().join("root"),
             environment: BTreeMap::from([("SM_NUM_CPUS".into(), "2".into())]),
@@ -223,7 +225,7 @@ async fn foreign_images_and_script_mode_are_refused_with_words() {
         ..bench.spec(Mode::Serve)
     };
     let mut script = bench.spec(Mode::Serve);
-    script.environment.insert("SAGEMAKER_PROGRAM".into(), "serve.py".into());
+    script.own_code = Some(OwnCode::Script { asked: "SAGEMAKER_PROGRAM=serve.py".into() });
     for (spec, named) in [(foreign, "mine:1"), (script, "serve.py")] {
         let Err(EngineError::Image(text)) = bench.engine.start(spec).await else {
             panic!("not refused")

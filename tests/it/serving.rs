@@ -16,7 +16,8 @@ use sagebrush::domain::seed::Seed;
 use sagebrush::engine::{Address, Exit};
 use sagebrush::serving::health::{Ping, Startup, ping, wait_until_healthy};
 use sagebrush::serving::{
-    Body, EndpointTable, InstanceTarget, Invocation, Plane, Routing, VariantTable, forward,
+    Body, EndpointTable, InstanceTarget, Invocation, MAX_SERVERLESS_BODY_BYTES, Plane, Routing,
+    VariantTable, forward,
 };
 use std::convert::Infallible;
 use std::path::Path;
@@ -382,6 +383,32 @@ async fn requests_are_limited_to_six_mebibytes() {
         sending.await.unwrap();
     }
     assert!(plane.is_idle("demo"));
+}
+
+#[tokio::test]
+async fn a_variant_may_take_less() {
+    let dir = dir();
+    let one = container(dir.path(), "one", |request| async move {
+        let length = request.into_body().collect().await.map_or(0, |b| b.to_bytes().len());
+        body(vec![0; length]).into_response()
+    });
+    let mut serverless = variant("blue", 1.0, &[&one]);
+    serverless.max_body_bytes = MAX_SERVERLESS_BODY_BYTES;
+    let plane = plane(vec![serverless]);
+    let most = usize::try_from(MAX_SERVERLESS_BODY_BYTES).unwrap();
+    assert_eq!(most, 4 * 1024 * 1024);
+    let (_, echoed) = answer(&plane, invocation(vec![0; most])).await.unwrap();
+    assert_eq!(echoed.len(), most);
+    let error = answer(&plane, invocation(vec![0; most + 1])).await.unwrap_err();
+    assert_eq!(error.status, 413);
+    assert!(error.message.contains("4194304"), "{}", error.message);
+    let (send, chunks) = mpsc::channel(64);
+    for _ in 0..most / 100_000 + 1 {
+        send.try_send(Bytes::from(vec![0; 100_000])).unwrap();
+    }
+    drop(send);
+    let call = Invocation { body: streamed(chunks), ..invocation("") };
+    assert_eq!(answer(&plane, call).await.unwrap_err().status, 413);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! An input channel: which objects it has, under which names, on which host and in which order.
 
-use super::objects::{ObjectEntry, Objects, S3Uri, nothing_at, open};
+use super::objects::{ObjectEntry, Objects, nothing_at, open};
 use super::{Host, LayoutError};
+use crate::domain::s3_uri::S3Uri;
 use serde_json::Value;
 use std::io::Read;
 
@@ -112,7 +113,7 @@ impl Channel {
             Source::Augmented(_) => Vec::new(),
         };
         if items.is_empty() {
-            return Err(nothing_at(&self.uri.to_string()));
+            return Err(nothing_at(&self.uri));
         }
         Ok(items)
     }
@@ -120,7 +121,7 @@ impl Channel {
     fn prefix_items(&self, objects: &dyn Objects) -> Result<Vec<Item>, LayoutError> {
         let S3Uri { bucket, key: prefix } = &self.uri;
         let listed = objects.list(bucket, prefix).map_err(LayoutError::io(self.uri.to_string()))?;
-        let listed = listed.ok_or_else(|| nothing_at(&self.uri.to_string()))?;
+        let listed = listed.ok_or_else(|| nothing_at(&self.uri))?;
         Ok(listed
             .into_iter()
             // Consoles make such empty objects to show a folder.

@@ -1,7 +1,8 @@
 //! Checkpoints: from S3 before an attempt starts, to S3 while it runs and when it has ended.
 
-use super::objects::{Objects, S3Uri};
+use super::objects::Objects;
 use super::{LayoutError, download};
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::archive::{Caps, Tally};
 use crate::engine::beneath::Beneath;
 use std::collections::HashMap;

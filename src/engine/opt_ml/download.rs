@@ -1,8 +1,9 @@
 //! Objects to files: File and FastFile channels, models as they are, checkpoints.
 
 use super::channel::{Channel, Item};
-use super::objects::{Objects, S3Uri, nothing_at, open};
+use super::objects::{Objects, nothing_at, open};
 use super::{Host, LayoutError};
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::archive::{Caps, Tally};
 use crate::engine::beneath::{Beneath, Relative};
 use std::io::{self, BufWriter, ErrorKind, Read, Write};
@@ -41,7 +42,7 @@ pub(super) fn prefix(
     let listed = objects
         .list(&prefix.bucket, &below)
         .map_err(LayoutError::io(prefix.to_string()))?
-        .ok_or_else(|| nothing_at(&prefix.to_string()))?;
+        .ok_or_else(|| nothing_at(prefix))?;
     let mut count = 0;
     for entry in listed {
         if entry.key.ends_with('/') && entry.bytes == 0 {
@@ -69,6 +70,9 @@ pub(super) fn file(
     caps: Caps,
 ) -> Result<(), LayoutError> {
     let uri = S3Uri { bucket: item.bucket.clone(), key: item.key.clone() };
+    if item.key.starts_with('/') || item.key.contains("//") {
+        return Err(no_file(&uri.to_string(), "has an empty name in its path (`//`)"));
+    }
     let name = relative(&item.path, &uri.to_string())?;
     if name.is_root() {
         return Err(no_file(&uri.to_string(), "has no name"));
@@ -126,7 +130,7 @@ mod tests {
     #[test]
     fn brings_a_folder_and_not_its_neighbour() {
         let (dir, tally) =
-            download(&[("p/a", b"1"), ("p/b//c", b"22"), ("p2/x", b"3")], Caps::default());
+            download(&[("p/a", b"1"), ("p/b/c", b"22"), ("p2/x", b"3")], Caps::default());
         assert_eq!(tally.unwrap(), Tally { files: 2, bytes: 3 });
         assert_eq!(fs::read(dir.path().join("model/b/c")).unwrap(), b"22");
     }
@@ -136,7 +140,8 @@ mod tests {
         for (keys, said) in [
             (&[("p/../../x", &b""[..])][..], "leads out"),
             (&[("p/a", b"1"), ("p/a/b", b"2")], "another object's file"),
-            (&[("p/a", b"1"), ("p//a", b"2")], "another object's file"),
+            (&[("p/b//c", b"2")], "empty name"),
+            (&[("p//a", b"2")], "empty name"),
         ] {
             let (dir, result) = download(keys, Caps::default());
             let error = result.unwrap_err();

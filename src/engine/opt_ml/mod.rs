@@ -14,11 +14,12 @@ mod pipe;
 pub use checkpoint::{CheckpointSync, restore_checkpoints};
 pub use config::{Host, InstanceGroup, TrainingEnvironment, serving_environment};
 pub use model::{ModelForm, ModelSource, failure, serving, store_model, store_output};
-pub use objects::{ObjectEntry, Objects, S3Uri};
+pub use objects::{ObjectEntry, Objects};
 pub use pipe::Feeds;
 
 use super::archive::{ArchiveError, Caps, Tally};
 use super::beneath::{Beneath, Relative};
+use crate::domain::s3_uri::BadS3Uri;
 use channel::{Channel, Mode};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -32,8 +33,17 @@ pub enum LayoutError {
     /// The caller's doing; the text is a `FailureReason` without its `ClientError: `.
     #[error("{0}")]
     Client(String),
+    /// An archive that cannot be unpacked, which is its owner's doing.
+    #[error("{0}")]
+    Archive(String),
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: io::Error },
+}
+
+impl From<BadS3Uri> for LayoutError {
+    fn from(bad: BadS3Uri) -> Self {
+        Self::Client(format!("{bad}."))
+    }
 }
 
 impl LayoutError {
@@ -41,6 +51,14 @@ impl LayoutError {
     fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }
+    }
+
+    /// What is wrong with an archive is its owner's doing; a full disk is not.
+    fn unpacking(uri: &str) -> impl FnOnce(ArchiveError) -> Self {
+        move |error| match error {
+            ArchiveError::Write(source) => Self::Io { path: uri.into(), source },
+            refused => Self::Archive(format!("{refused}.")),
+        }
     }
 
     /// What is wrong with an archive or with too much data is its owner's doing; the rest is not.

@@ -1,8 +1,9 @@
 //! Models into serving containers; models, output and failures out of training containers.
 
 use super::channel::Item;
-use super::objects::{Objects, S3Uri, nothing_at, open};
+use super::objects::{Objects, nothing_at, open};
 use super::{LayoutError, download, opt_ml};
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::archive::{self, ArchiveError, Caps, Tally};
 use serde_json::Value;
 use std::io::{self, Read};
@@ -58,7 +59,7 @@ pub fn serving(
         ModelForm::Archive => {
             let bytes = open(objects, &source)?;
             tally = archive::unpack(bytes, &root.join("opt/ml/model"), caps)
-                .map_err(LayoutError::archive(uri))?;
+                .map_err(LayoutError::unpacking(uri))?;
         }
         ModelForm::Object => {
             let name = source.key.rsplit('/').next().unwrap_or_default();
@@ -72,7 +73,7 @@ pub fn serving(
         }
         ModelForm::Prefix => {
             if download::prefix(objects, &ml, "model", &source, &mut tally, caps)? == 0 {
-                return Err(nothing_at(uri));
+                return Err(nothing_at(&source));
             }
         }
     }
@@ -182,12 +183,16 @@ mod tests {
     #[test]
     fn a_model_that_is_not_there_is_the_callers_fault() {
         let memory = Memory::with(&[("x", b"no archive")]);
-        for uri in ["s3://b/missing", "s3://b/x", "not a uri"] {
+        for uri in ["s3://b/missing", "not a uri"] {
             let root = tempfile::tempdir().unwrap();
             let source = ModelSource { uri: uri.into(), form: ModelForm::Archive };
             let failed = serving(&memory, root.path(), Some(&source), Caps::default());
             assert!(matches!(failed, Err(LayoutError::Client(_))), "{failed:?}");
         }
+        let root = tempfile::tempdir().unwrap();
+        let source = ModelSource { uri: "s3://b/x".into(), form: ModelForm::Archive };
+        let failed = serving(&memory, root.path(), Some(&source), Caps::default());
+        assert!(matches!(failed, Err(LayoutError::Archive(_))), "{failed:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The region's S3, as far as containers need it.
 
 use super::LayoutError;
+use crate::domain::s3_uri::S3Uri;
 use std::io::{self, Read, Write};
 
 /// Where inputs come from and artifacts go. Keys are listed in S3's (UTF-8 binary) order.
@@ -24,57 +25,21 @@ pub struct ObjectEntry {
     pub bytes: u64,
 }
 
-/// `s3://bucket/key-or-prefix`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct S3Uri {
-    pub bucket: String,
-    /// A key or a prefix; may be empty.
-    pub key: String,
-}
-
-impl S3Uri {
-    pub fn parse(uri: &str) -> Result<Self, LayoutError> {
-        let wrong = || {
-            LayoutError::Client(format!(
-                "{uri} is not an S3 URI that this region can resolve; it has to be \
-                 s3://bucket/key."
-            ))
-        };
-        let path = uri.strip_prefix("s3://").ok_or_else(wrong)?;
-        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-        if bucket.is_empty() {
-            return Err(wrong());
-        }
-        Ok(Self { bucket: bucket.to_owned(), key: key.to_owned() })
-    }
-
-    /// The key of what lies at `name` below this prefix.
-    pub fn below(&self, name: &str) -> String {
-        let slash = if self.key.is_empty() || self.key.ends_with('/') { "" } else { "/" };
-        format!("{}{slash}{name}", self.key)
-    }
-}
-
-impl std::fmt::Display for S3Uri {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "s3://{}/{}", self.bucket, self.key)
-    }
-}
-
 /// An object that has to be there.
 pub(super) fn open(
     objects: &dyn Objects,
     uri: &S3Uri,
 ) -> Result<Box<dyn Read + Send>, LayoutError> {
     let found = objects.open(&uri.bucket, &uri.key).map_err(LayoutError::io(uri.to_string()))?;
-    found.ok_or_else(|| nothing_at(&uri.to_string()))
+    found.ok_or_else(|| nothing_at(uri))
 }
 
-/// AWS's words for a source without objects.
-pub(super) fn nothing_at(uri: &str) -> LayoutError {
+/// AWS's words for a source without objects, and what to do about it here.
+pub(super) fn nothing_at(uri: &S3Uri) -> LayoutError {
     LayoutError::Client(format!(
         "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please ensure that \
-         the bucket exists in the selected region and that objects exist under that S3 prefix."
+         the bucket exists in the selected region and that objects exist under that S3 prefix. {}",
+        uri.how_to_fill()
     ))
 }
 
@@ -137,18 +102,6 @@ pub(super) mod tests {
             write(&mut bytes)?;
             self.set(bucket, key, &bytes);
             Ok(())
-        }
-    }
-
-    #[test]
-    fn uris_are_taken_apart() {
-        let uri = S3Uri::parse("s3://b/a/key").unwrap();
-        assert_eq!((uri.bucket.as_str(), uri.key.as_str()), ("b", "a/key"));
-        assert_eq!(S3Uri::parse("s3://b").unwrap().below("x"), "x");
-        assert_eq!(S3Uri::parse("s3://b/p").unwrap().below("x"), "p/x");
-        assert_eq!(S3Uri::parse("s3://b/p/").unwrap().below("x"), "p/x");
-        for wrong in ["", "s3://", "s3:///key", "https://b/key", "b/key"] {
-            assert!(S3Uri::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

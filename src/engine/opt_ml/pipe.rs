@@ -4,8 +4,9 @@
 //! once finds it. A container that stops reading early simply goes on to the next epoch.
 
 use super::channel::{Channel, Item, Source};
-use super::objects::{Objects, S3Uri, open};
+use super::objects::{Objects, open};
 use super::{Host, LayoutError, opt_ml};
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::beneath::{Beneath, Relative};
 use flate2::read::MultiGzDecoder;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -13,7 +13,9 @@ use super::machine::Status;
 use super::reconciler::Seat;
 use super::record::{self, Fleet, Record, Variant};
 use crate::engine::Address;
-use crate::serving::{EndpointTable, InstanceTarget, Retired, Routing, VariantTable};
+use crate::serving::{
+    EndpointTable, InstanceTarget, MAX_SERVERLESS_BODY_BYTES, Retired, Routing, VariantTable,
+};
 use crate::store::StoreError;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -379,6 +381,9 @@ impl Actor {
         let mut table = VariantTable::new(&variant.name, weight, targets);
         if variant.least_outstanding {
             table.routing = Routing::LeastOutstanding;
+        }
+        if variant.serverless.is_some() {
+            table.max_body_bytes = MAX_SERVERLESS_BODY_BYTES;
         }
         table
     }

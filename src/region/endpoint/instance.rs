@@ -6,10 +6,11 @@
 use super::super::{Region, View, log_sink::LogSink, objects, training_job};
 use super::board::Board;
 use super::diary::{Diary, Phase};
-use super::record::{self, Variant};
+use super::record::Variant;
 use crate::engine::archive::Caps;
 use crate::engine::opt_ml::{self, LayoutError, ModelSource};
-use crate::engine::{Address, Container, ContainerSpec, Exit, Limits, Mode};
+use crate::engine::own_code::OwnCode;
+use crate::engine::{Address, Container, ContainerSpec, Exit, Limits, Mode, image};
 use crate::serving::health::{self, Ping, Startup};
 use crate::serving::pipeline::{Execution, Pipeline, Stage};
 use serde_json::Value;
@@ -185,7 +186,8 @@ impl Launch {
         extracted?;
         let spec = ContainerSpec {
             id: self.container_id(index),
-            image: record::image_of(container),
+            image: image::resolve(container.name("Image")),
+            own_code: OwnCode::of_serving(container),
             mode: Mode::Serve,
             root: self.root(index),
             environment: opt_ml::serving_environment(
@@ -224,7 +226,7 @@ impl Launch {
         let name = self.name_of(index);
         match laid_out {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(LayoutError::Client(why))) if why.contains("archive") => Err(format!(
+            Ok(Err(LayoutError::Archive(why))) => Err(format!(
                 "Failed to extract model data archive for container \"{name}\" from URL \
                  \"{uri}\". Please ensure that the object located at the URL is a valid tar.gz \
                  archive. ({why})"

@@ -130,7 +130,7 @@ impl Variant {
             .map(|container| {
                 json!({
                     "SpecifiedImage": container.name("Image"),
-                    "ResolvedImage": container.name("Image"),
+                    "ResolvedImage": image::resolved(container.name("Image")),
                     "ResolutionTime": self.resolved.to_document(),
                 })
             })
@@ -274,6 +274,7 @@ fn variant_of(
     let row = change
         .get(kind::MODEL, model_name)?
         .ok_or_else(|| model::FAMILY.absent(region, model_name))?;
+    model::servable(&row)?;
     let serverless = document.part("ServerlessConfig").cloned();
     let scaling = document.part("ManagedInstanceScaling");
     let pool = document
@@ -313,13 +314,6 @@ fn variant_of(
         resolved: now,
         status: None,
     })
-}
-
-/// What runs for a container. Script mode uses an algorithm's repository for the caller's own code.
-pub fn image_of(container: &Value) -> crate::engine::Image {
-    let uri = container.name("Image");
-    let script = container.part("Environment").is_some_and(|all| all.has("SAGEMAKER_PROGRAM"));
-    if script { crate::engine::Image::Foreign(uri.to_owned()) } else { image::resolve(uri) }
 }
 
 /// An endpoint's row, taken apart for a change.

@@ -1,7 +1,7 @@
 //! What a model package's later life may change: approval, descriptions, metadata, specifications.
 
 use super::{Answer, Call, Refusal, Region, View, absent, check_card, check_containers};
-use super::{check_specifications, family, kind};
+use super::{artifacts, check_specifications, family, kind};
 use crate::store::Row;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -23,7 +23,8 @@ pub(super) async fn update(region: Arc<Region>, call: Call) -> Answer {
     let arn = call.input.name("ModelPackageArn").to_owned();
     let name = family::name_or_arn(&region, kind::MODEL_PACKAGE, &arn)?;
     let missing = absent(&region, &name);
-    let (input, caller) = (call.input, call.caller.arn);
+    let caller = call.caller.arn;
+    let input = artifacts::identified(&region, call.input).await?;
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {

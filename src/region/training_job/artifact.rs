@@ -4,6 +4,7 @@ use super::super::objects;
 use super::reconciler::Job;
 use super::record::{Outcome, Record};
 use super::spec::Spec;
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::opt_ml::{self, LayoutError, Objects};
 use std::path::{Path, PathBuf};
 
@@ -95,10 +96,8 @@ fn join_folders(from: &Path, into: &Path) -> Result<(), LayoutError> {
 
 /// Stores every regular file below `folder` as an object of its own below `uri`.
 fn store_files(objects: &dyn Objects, folder: &Path, uri: &str) -> Result<(), LayoutError> {
-    let Some((bucket, prefix)) = super::rules::s3_parts(uri) else {
-        return Err(LayoutError::Client(format!("{uri} is not of the form s3://bucket/key")));
-    };
-    let mut open = vec![(folder.to_owned(), prefix.to_owned())];
+    let S3Uri { bucket, key } = S3Uri::parse(uri)?;
+    let mut open = vec![(folder.to_owned(), key)];
     while let Some((folder, prefix)) = open.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         for entry in entries {
@@ -110,7 +109,7 @@ fn store_files(objects: &dyn Objects, folder: &Path, uri: &str) -> Result<(), La
             } else if kind.is_file() {
                 let path = entry.path();
                 objects
-                    .put(bucket, &key, &mut |object| {
+                    .put(&bucket, &key, &mut |object| {
                         std::io::copy(&mut std::fs::File::open(&path)?, object).map(|_| ())
                     })
                     .map_err(io(&path))?;

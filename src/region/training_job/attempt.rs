@@ -53,6 +53,7 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
     let downloads = !spec.channels.is_empty() || spec.checkpoints.is_some();
     let began = job
         .change(move |record| {
+            record.progress.taken_up();
             if downloads {
                 record.enter(Secondary::Downloading)?;
             }
@@ -186,6 +187,7 @@ async fn start(
             .start(ContainerSpec {
                 id: job.container_id(attempt, index),
                 image: spec.image.clone(),
+                own_code: spec.own_code.clone(),
                 mode: Mode::Train,
                 root: job.root(attempt, index),
                 environment,
@@ -460,7 +462,7 @@ async fn retried(job: &Job, spec: &Spec) -> Result<bool, StoreError> {
 
 fn layout_reason(error: &LayoutError) -> String {
     match error {
-        LayoutError::Client(_) => format!("ClientError: {error}"),
+        LayoutError::Client(_) | LayoutError::Archive(_) => format!("ClientError: {error}"),
         LayoutError::Io { .. } => format!("InternalServerError: {error}"),
     }
 }

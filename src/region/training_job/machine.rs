@@ -190,6 +190,9 @@ pub struct NoWay {
     pub to: Secondary,
 }
 
+/// What the service says once it has taken a job up.
+const PREPARING: &str = "Preparing the instances for training";
+
 /// One entry of `SecondaryStatusTransitions`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transition {
@@ -233,6 +236,15 @@ impl Progress {
     /// Since when the job is where it is.
     pub fn since(&self) -> Timestamp {
         self.transitions.last().map_or(Timestamp::default(), |last| last.start)
+    }
+
+    /// The job has been taken up: its first entry says so, as the service's does from then on.
+    pub fn taken_up(&mut self) {
+        if let [only] = self.transitions.as_mut_slice()
+            && only.status == Secondary::Starting
+        {
+            only.message = PREPARING.to_owned();
+        }
     }
 
     /// Moves to `to` with its usual message.
@@ -373,12 +385,22 @@ mod tests {
     #[test]
     fn a_new_message_in_the_same_state_is_no_new_state() {
         let mut progress = Progress::created(at(5));
-        progress
-            .enter_saying(Secondary::Starting, "Preparing the instances for training", at(9))
-            .unwrap();
+        progress.enter_saying(Secondary::Starting, "Still starting", at(9)).unwrap();
         assert_eq!(progress.transitions().len(), 1);
         assert_eq!(progress.transitions()[0].start, at(5));
-        assert_eq!(progress.transitions()[0].message, "Preparing the instances for training");
+        assert_eq!(progress.transitions()[0].message, "Still starting");
+    }
+
+    #[test]
+    fn a_job_that_was_taken_up_says_so_in_its_first_entry() {
+        let mut progress = Progress::created(at(5));
+        assert_eq!(progress.transitions()[0].message, "Starting the training job");
+        progress.taken_up();
+        progress.enter(Secondary::Pending, at(6)).unwrap();
+        progress.taken_up();
+        let messages: Vec<&str> =
+            progress.transitions().iter().map(|entry| entry.message.as_str()).collect();
+        assert_eq!(messages, [PREPARING, "Training job waiting for capacity"]);
     }
 
     #[test]

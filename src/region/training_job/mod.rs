@@ -41,9 +41,12 @@ const DEFAULT_MAX_RUNTIME: i64 = 24 * 3600;
 /// The members that say what the job is, as far as the region itself looks at them. Whatever else
 /// was sent comes back from Describe as it came.
 const RECORDED: &str = "VpcConfig, network isolation, traffic encryption, KMS keys, Debugger, \
-    Profiler, TensorBoard, experiments, MLflow, warm pools (KeepAlivePeriodInSeconds) and training \
-    plans are recorded only. MetricDefinitions are taken for built-in algorithms too, which AWS \
-    refuses. A spot job's discount is not known: BillableTimeInSeconds is its time on instances.";
+    Profiler, TensorBoard, experiments, MLflow, warm pools (KeepAlivePeriodInSeconds), training \
+    plans, TrainingImageConfig, ModelPackageConfig, SessionChainingConfig and InfraCheckConfig are \
+    recorded only. A job with a command or script of the caller's (ContainerEntrypoint, \
+    ContainerArguments, sagemaker_program, SAGEMAKER_PROGRAM) fails: built-in algorithms alone run. \
+    MetricDefinitions are taken for built-in algorithms too, which AWS refuses. A spot job's \
+    discount is not known: BillableTimeInSeconds is its time on instances.";
 
 pub(super) fn rows(table: &mut Table) {
     table
@@ -181,7 +184,21 @@ fn find(region: &Region, name: &str) -> Result<Row, Refusal> {
 }
 
 async fn describe(region: Arc<Region>, call: Call) -> Answer {
-    Ok(find(&region, call.input.name("TrainingJobName"))?.body)
+    Ok(document(find(&region, call.input.name("TrainingJobName"))?))
+}
+
+/// What Describe and Search show of a job: the row's document with the members that the service
+/// always returns, so that jobs of earlier versions have them too.
+fn document(row: Row) -> Value {
+    let mut body = row.body;
+    if let Some(output) = body.get_mut("OutputDataConfig") {
+        // The SDK indexes it; without a key the service says "".
+        family::default(output, "KmsKeyId", "");
+    }
+    let profiles =
+        body.part("ProfilerConfig").is_some_and(|profiler| !profiler.flag("DisableProfiler"));
+    family::default(&mut body, "ProfilingStatus", if profiles { "Enabled" } else { "Disabled" });
+    body
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {

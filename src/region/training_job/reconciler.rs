@@ -283,7 +283,12 @@ impl Job {
 
     async fn wait_for_turn(&self, record: &Record, spec: &Spec) -> Result<Next, StoreError> {
         if record.progress.secondary() != Secondary::Pending {
-            let _ = self.change(|record| record.enter(Secondary::Pending)).await?;
+            let _ = self
+                .change(|record| {
+                    record.progress.taken_up();
+                    record.enter(Secondary::Pending)
+                })
+                .await?;
             return Ok(Next::Again);
         }
         let mut stopping = self.region().stopping();

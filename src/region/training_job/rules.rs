@@ -2,6 +2,7 @@
 
 use super::super::{Refusal, View};
 use super::metrics::Definitions;
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::opt_ml::Objects;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -209,11 +210,9 @@ pub fn inputs_exist(input: &Value, objects: &dyn Objects, region: &str) -> Resul
     });
     for source in sources {
         let uri = source.name("S3Uri");
-        let Some((bucket, prefix)) = s3_parts(uri) else {
-            return invalid(format!("S3Uri \"{uri}\" is not of the form s3://bucket/prefix."));
-        };
+        let place = S3Uri::parse(uri).map_err(|bad| Refusal::Invalid(format!("S3Uri: {bad}.")))?;
         let found = objects
-            .list(bucket, prefix)
+            .list(&place.bucket, &place.key)
             .map_err(|error| Refusal::Store(error.into()))?
             .is_some_and(|keys| !keys.is_empty());
         if !found {
@@ -221,19 +220,14 @@ pub fn inputs_exist(input: &Value, objects: &dyn Objects, region: &str) -> Resul
                 "No S3 objects found under S3 URL \"{uri}\" given in input data source. Please \
                  ensure that the bucket exists in the selected region ({region}), that objects \
                  exist under that S3 prefix, and that the role \"{}\" has \"s3:ListBucket\" \
-                 permissions on bucket \"{bucket}\".",
+                 permissions on bucket \"{}\". {}",
                 input.name("RoleArn"),
+                place.bucket,
+                place.how_to_fill(),
             ));
         }
     }
     Ok(())
-}
-
-/// Bucket and key of `s3://bucket/key`.
-pub fn s3_parts(uri: &str) -> Option<(&str, &str)> {
-    let rest = uri.strip_prefix("s3://")?;
-    let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
-    (!bucket.is_empty()).then_some((bucket, key))
 }
 
 #[cfg(test)]
@@ -326,13 +320,5 @@ mod tests {
     fn refused(#[case] changes: Value, #[case] why: &str) {
         let refusal = check(&merged(changes)).unwrap_err().to_string();
         assert!(refusal.contains(why), "{refusal}");
-    }
-
-    #[test]
-    fn uris() {
-        assert_eq!(s3_parts("s3://b/k/x"), Some(("b", "k/x")));
-        assert_eq!(s3_parts("s3://b"), Some(("b", "")));
-        assert_eq!(s3_parts("https://b/k"), None);
-        assert_eq!(s3_parts("s3:///k"), None);
     }
 }

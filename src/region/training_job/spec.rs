@@ -3,6 +3,7 @@
 use super::super::{Region, View};
 use super::record::text_map;
 use crate::engine::opt_ml::{Host, InstanceGroup};
+use crate::engine::own_code::OwnCode;
 use crate::engine::{Image, Limits, image};
 use crate::region::admission::Resources;
 use serde_json::Value;
@@ -15,6 +16,7 @@ pub struct Spec {
     pub name: String,
     pub arn: String,
     pub image: Image,
+    pub own_code: Option<OwnCode>,
     pub hyperparameters: BTreeMap<String, String>,
     pub environment: BTreeMap<String, String>,
     pub channels: Vec<Value>,
@@ -51,6 +53,7 @@ impl Spec {
             name: body.name("TrainingJobName").to_owned(),
             arn: body.name("TrainingJobArn").to_owned(),
             image: image_of(body),
+            own_code: OwnCode::of_training(body),
             hyperparameters: text_map(body, "HyperParameters"),
             environment: text_map(body, "Environment"),
             channels: body.list("InputDataConfig").to_vec(),
@@ -137,21 +140,16 @@ pub fn groups(body: &Value) -> Vec<InstanceGroup> {
     }
 }
 
-/// What runs for the job. Script mode (the SDK's `sagemaker_program`) uses the same repository as
-/// the algorithm, but runs the caller's own code.
 fn image_of(body: &Value) -> Image {
     let none = Value::Null;
-    let uri = body.part("AlgorithmSpecification").unwrap_or(&none).name("TrainingImage");
-    let script = body.part("HyperParameters").is_some_and(|all| all.has("sagemaker_program"))
-        || body.part("Environment").is_some_and(|all| all.has("SAGEMAKER_PROGRAM"));
-    if script { Image::Foreign(uri.to_owned()) } else { image::resolve(uri) }
+    image::resolve(body.part("AlgorithmSpecification").unwrap_or(&none).name("TrainingImage"))
 }
 
 /// The name of the built-in algorithm that the job runs, if it runs one.
 pub fn built_in(body: &Value) -> Option<String> {
-    match image_of(body) {
-        Image::BuiltIn(name) => Some(name),
-        Image::Foreign(_) => None,
+    match (image_of(body), OwnCode::of_training(body)) {
+        (Image::BuiltIn(name), None) => Some(name),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{BUCKET, Mirror};
 use crate::domain::kind;
+use crate::domain::s3_uri::S3Uri;
 use crate::tui::row::Row;
 use serde_json::Value;
 use std::sync::Arc;
@@ -31,9 +32,8 @@ pub fn text<'a>(value: &'a Value, member: &str) -> &'a str {
 }
 
 /// The bucket of an S3 URI.
-fn bucket(uri: &str) -> Option<&str> {
-    let rest = uri.strip_prefix("s3://")?;
-    rest.split('/').next().filter(|bucket| !bucket.is_empty())
+fn bucket(uri: &str) -> Option<String> {
+    S3Uri::parse(uri).ok().map(|uri| uri.bucket)
 }
 
 /// How often what is read out of everything is read anew at most, in milliseconds.
@@ -156,9 +156,9 @@ impl Mirror {
         wrote.next().cloned()
     }
 
-    fn named<'a>(&self, kind: &str, names: impl Iterator<Item = &'a str>) -> Vec<Arc<Row>> {
+    fn named(&self, kind: &str, names: impl Iterator<Item = impl AsRef<str>>) -> Vec<Arc<Row>> {
         let mut found: Vec<Arc<Row>> = Vec::new();
-        for row in names.filter_map(|name| self.row(kind, name)) {
+        for row in names.filter_map(|name| self.row(kind, name.as_ref())) {
             if !found.iter().any(|known| known.name == row.name) {
                 found.push(Arc::clone(row));
             }

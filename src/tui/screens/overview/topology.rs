@@ -6,6 +6,7 @@
 
 use crate::domain::arn::Arn;
 use crate::domain::kind;
+use crate::domain::s3_uri::S3Uri;
 use crate::tui::mirror::{BUCKET, Mirror};
 use crate::tui::row::Row;
 use crate::tui::status::{Mood, mood};
@@ -261,8 +262,8 @@ impl Builder<'_> {
         let index = self.node(JOBS, row, Vec::new())?;
         for channel in row.list("InputDataConfig") {
             let uri = channel.pointer("/DataSource/S3DataSource/S3Uri").and_then(Value::as_str);
-            let bucket = uri.and_then(|uri| uri.strip_prefix("s3://")?.split('/').next());
-            if let Some(bucket) = bucket.and_then(|name| self.mirror.row(BUCKET, name)).cloned() {
+            let bucket = uri.and_then(|uri| S3Uri::parse(uri).ok()).map(|uri| uri.bucket);
+            if let Some(bucket) = bucket.and_then(|name| self.mirror.row(BUCKET, &name)).cloned() {
                 let from = self.node(BUCKETS, &bucket, Vec::new());
                 self.link(from, index, None);
             }

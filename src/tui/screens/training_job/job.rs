@@ -5,6 +5,7 @@ use super::details::Details;
 use super::{command, facts, stop};
 use crate::domain::kind;
 use crate::domain::money::Money;
+use crate::domain::s3_uri::S3Uri;
 use crate::domain::time::Timestamp;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::format;
@@ -253,10 +254,10 @@ impl Job {
     }
 
     /// Where the model lies, as bucket, folder and key.
-    fn model(row: &Row) -> Option<(&str, &str, &str)> {
-        let uri = row.at("/ModelArtifacts/S3ModelArtifacts");
-        let (bucket, key) = uri.strip_prefix("s3://")?.split_once('/')?;
-        let folder = key.rfind('/').map_or("", |slash| &key[..=slash]);
+    fn model(row: &Row) -> Option<(String, String, String)> {
+        let S3Uri { bucket, key } =
+            S3Uri::parse(row.at("/ModelArtifacts/S3ModelArtifacts")).ok()?;
+        let folder = key.rfind('/').map_or("", |slash| &key[..=slash]).to_owned();
         Some((bucket, folder, key))
     }
 
@@ -267,8 +268,7 @@ impl Job {
         {
             let ticket = out.ticket();
             self.asked = Some(ticket);
-            let (bucket, prefix) = (bucket.to_owned(), folder.to_owned());
-            out.effect(Effect::Objects { ticket, bucket, prefix });
+            out.effect(Effect::Objects { ticket, bucket, prefix: folder });
         }
     }
 
