@@ -4,6 +4,7 @@
 //! shows its progress.
 
 mod background;
+mod exec;
 mod workbench;
 
 use clap::{CommandFactory, Parser};
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use sagebrush::command::cli::{
     Cli, Command, OutputFormat, ReportFormat, RunArgs, ServeArgs, WorkbenchArgs,
 };
+use sagebrush::command::exec as command_exec;
 use sagebrush::command::grammar::{Language, Verb};
 use sagebrush::command::host::Host;
 use sagebrush::command::show::shell_word;
@@ -96,6 +98,7 @@ async fn dispatch(cli: Cli) -> ExitCode {
         Some(Command::Trust(args)) => {
             trust::command(&folder, args.revoke).map(|outcome| print(&outcome, output))
         }
+        Some(Command::Exec(args)) => exec::run(&folder, &args).await,
         Some(Command::Verb(verb)) => one_verb(&folder, &verb, output, show).await,
         Some(other) => in_workspace(&folder, other, output).await,
     };
@@ -128,7 +131,8 @@ async fn in_workspace(
         Command::Stop => admin::stop(&workspace).await?,
         Command::Status => admin::status(&workspace).await?,
         Command::Env(args) => {
-            let (outcome, started) = admin::environment(&workspace, args.shell).await?;
+            let (outcome, started) =
+                admin::environment(&workspace, &command_exec::inherited(), &args).await?;
             if let Some(pid) = started {
                 say_started(&workspace, pid);
             }

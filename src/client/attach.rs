@@ -12,6 +12,12 @@ use std::path::Path;
 pub struct Attached {
     pub pid: u32,
     pub address: SocketAddr,
+    /// Where its forward proxy listens; a region of an older version has none.
+    #[serde(default)]
+    pub proxy: Option<SocketAddr>,
+    /// Further ports of the same machine that it listens on.
+    #[serde(default)]
+    pub ports: Vec<u16>,
     /// The AWS region that it imitates.
     pub region: String,
     pub account: String,
@@ -27,7 +33,8 @@ impl Attached {
         let own = std::fs::symlink_metadata(dir).ok()?.is_dir();
         let text = own.then(|| std::fs::read_to_string(dir.join(FILE)).ok())??;
         let attached: Self = serde_json::from_str(&text).ok()?;
-        attached.address.ip().is_loopback().then_some(attached)
+        let stays = |address: &SocketAddr| address.ip().is_loopback();
+        (stays(&attached.address) && attached.proxy.iter().all(stays)).then_some(attached)
     }
 
     /// Leaves word, atomically.
@@ -64,6 +71,8 @@ mod tests {
         let attached = Attached {
             pid: 1,
             address: address.parse().unwrap(),
+            proxy: Some(address.parse().unwrap()),
+            ports: vec![4566],
             region: "us-east-1".into(),
             account: "123456789012".into(),
         };

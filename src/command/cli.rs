@@ -2,6 +2,7 @@
 
 use super::grammar::{ShowArgs, Verb};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// A SageMaker region that lives in a terminal
@@ -103,7 +104,14 @@ pub enum Command {
     Stop,
     /// Show whether the workspace's region runs, where, and what it holds
     Status,
-    /// Print what a shell needs so that boto3 and the AWS CLI use the region
+    /// Run a program that finds the region where it looks for AWS
+    ///
+    /// The program, and what it starts, need not know of Sagebrush: its keys, its proxy and the
+    /// certificates that it believes are the workspace's. Hosts of AWS never leave this machine;
+    /// other hosts are reached as before. Programs that ignore HTTPS_PROXY are led by
+    /// AWS_ENDPOINT_URL. Node looks at the proxy from 22.21 and 24.5 on.
+    Exec(ExecArgs),
+    /// Print what a shell needs so that the programs it starts use the region, as `exec` does
     Env(EnvArgs),
     /// Trust the workspace's folder, so that opening it starts its region
     Trust(TrustArgs),
@@ -165,7 +173,34 @@ pub struct TrustArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+pub struct ExecArgs {
+    /// Refuse every host that is not AWS's or this machine, by name
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub wiring: WiringArgs,
+    /// The program and its arguments
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "COMMAND"
+    )]
+    pub command: Vec<OsString>,
+}
+
+/// How a program is led to the region.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct WiringArgs {
+    /// Leave AWS_ENDPOINT_URL unset: all calls go under AWS's own names, by the proxy
+    #[arg(long)]
+    pub aws_names: bool,
+}
+
+#[derive(Clone, Debug, Args)]
 pub struct EnvArgs {
+    #[command(flatten)]
+    pub wiring: WiringArgs,
     /// For which shell
     #[arg(long, value_enum, default_value_t)]
     pub shell: ShellKind,

@@ -6,6 +6,7 @@ use crate::client::{Attached, Client};
 use crate::domain::instance::{Catalog, CatalogError};
 use crate::domain::time::SystemClock;
 use crate::engine::process::{self, ProcessEngine};
+use crate::gateway::proxy::{self, Authority, AuthorityError, ProxyOptions};
 use crate::gateway::{
     Credentials, CredentialsError, Gateway, GatewayOptions, Limits, PortChoice, Running, StartError,
 };
@@ -23,6 +24,8 @@ pub enum HostError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     #[error(transparent)]
     Start(#[from] StartError),
     #[error("instance catalog: {0}")]
@@ -74,9 +77,20 @@ impl Host {
         .await?;
         // The store has made and checked the folder by now; the key goes into it.
         let credentials = Credentials::load_or_make(&workspace.kept())?;
+        let proxy = ProxyOptions {
+            // A region of any port has a proxy of any port.
+            port: match port {
+                PortChoice::Exactly(0) => port,
+                _ => PortChoice::From(proxy::DEFAULT_PORT),
+            },
+            authority: Authority::load_or_make(&workspace.kept())?,
+            upstream: proxy::Settings::inherited(|name| std::env::var(name).ok()),
+        };
         let gateway = Gateway::start(GatewayOptions {
             region: Arc::clone(&region),
             port,
+            ports: workspace.settings.ports.clone(),
+            proxy: Some(proxy),
             credentials: credentials.clone(),
             limits: Limits::default(),
             workspace: workspace.folder.clone(),
@@ -97,6 +111,8 @@ impl Host {
         let attached = Attached {
             pid: std::process::id(),
             address: self.gateway.address,
+            proxy: self.gateway.proxy,
+            ports: self.workspace.settings.ports.clone(),
             region: place.region,
             account: place.account,
         };

@@ -12,6 +12,7 @@ mod condition;
 pub mod demo;
 mod deploy;
 mod evaluate;
+pub mod exec;
 mod expect;
 pub mod grammar;
 pub mod host;

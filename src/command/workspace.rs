@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 /// What the region keeps lies under this name in the workspace.
 const KEPT: &str = ".sagebrush";
 
+/// Further ports at most.
+const PORTS: usize = 16;
+
 #[derive(Debug, thiserror::Error)]
 pub enum WorkspaceError {
     #[error("{path}: {source}")]
@@ -26,6 +29,9 @@ pub struct Settings {
     /// The account id, twelve digits.
     pub account: Option<String>,
     pub port: Option<u16>,
+    /// Further ports, such as 4566, which other emulators use. Each has to be free.
+    #[serde(default)]
+    pub ports: Vec<u16>,
     /// Seeds the traffic split and every other random choice.
     pub seed: Option<u64>,
     /// By how much AWS's own waiting times (baking, shifting) are shortened: 60 makes a minute a
@@ -106,6 +112,9 @@ impl Settings {
                 return Err(format!("region `{region}` is no AWS region such as us-east-1"));
             }
         }
+        if settings.ports.contains(&0) || settings.ports.len() > PORTS {
+            return Err(format!("ports holds at most {PORTS} ports from 1 to 65535"));
+        }
         if settings.pace.is_some_and(|pace| !pace.is_finite() || pace < 1.0) {
             return Err("pace must be 1 or more".into());
         }
@@ -126,9 +135,14 @@ mod tests {
             (settings.pace, settings.durability),
             (Some(60.0), Some(DurabilitySetting::Full))
         );
-        for bad in
-            ["account = \"1\"", "region = \"US\"", "pace = 0.5", "colour = 1", "port = 99999"]
-        {
+        for bad in [
+            "account = \"1\"",
+            "region = \"US\"",
+            "pace = 0.5",
+            "colour = 1",
+            "port = 99999",
+            "ports = [0]",
+        ] {
             assert!(Settings::parse(bad).is_err(), "{bad}");
         }
     }

@@ -6,6 +6,7 @@
 pub mod arn;
 pub mod distribution;
 pub mod histogram;
+pub mod host;
 pub mod instance;
 pub mod kind;
 pub mod money;

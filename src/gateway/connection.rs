@@ -19,7 +19,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until, timeout};
@@ -29,6 +29,8 @@ use tokio::time::{Sleep, sleep_until, timeout};
 pub(super) struct Peer {
     /// Proven to be a process of the region's own user on this machine.
     pub(super) own: bool,
+    /// It came through the region's forward proxy, which led a name of AWS's here.
+    pub(super) proxied: bool,
 }
 
 /// Answers requests. What it returns is sent; it has no way to fail.
@@ -58,9 +60,22 @@ pub(super) async fn serve<H: Handler>(
         () = tokio::time::sleep(limits.idle_time) => return,
         _ = stop.wait_for(|stop| *stop) => return,
     }
-    let peer = Peer { own: peer::is_own_users(&stream) };
+    let peer = Peer { own: peer::is_own_users(&stream), proxied: false };
     let _ = stream.set_nodelay(true);
+    converse(stream, peer, handler, limits, stop).await;
+}
 
+/// Speaks HTTP/1 over `stream`, whoever made it: a socket, or what TLS left of one.
+pub(super) async fn converse<S, H>(
+    stream: S,
+    peer: Peer,
+    handler: Arc<H>,
+    limits: &Limits,
+    stop: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    H: Handler,
+{
     let pulse = Pulse::new(limits.clone());
     let service = service_fn({
         let pulse = Arc::clone(&pulse);
@@ -96,12 +111,13 @@ enum Ended {
 }
 
 /// Polls hyper's connection and the clock until one of them has had enough.
-async fn drive<S, F>(
-    connection: &mut http1::Connection<TokioIo<Socket>, S>,
+async fn drive<T, S, F>(
+    connection: &mut http1::Connection<TokioIo<Socket<T>>, S>,
     pulse: &Pulse,
     mut stop: watch::Receiver<bool>,
 ) -> Ended
 where
+    T: AsyncRead + AsyncWrite + Unpin,
     S: hyper::service::Service<
             Request<Incoming>,
             Response = Response<Tracked>,
@@ -158,7 +174,12 @@ fn poll_alarm(
 }
 
 /// Says a last word where one is due, and closes so that it arrives.
-async fn finish(mut stream: TcpStream, ended: Ended, fault: Option<Fault>, mid_body: bool) {
+async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    ended: Ended,
+    fault: Option<Fault>,
+    mid_body: bool,
+) {
     let word = match (ended, fault) {
         // A malformed chunk is in the body of a request whose handler has answered for it.
         (Ended::Done | Ended::Broken, Some(fault)) if fault != Fault::Chunk => {
@@ -179,7 +200,7 @@ async fn finish(mut stream: TcpStream, ended: Ended, fault: Option<Fault>, mid_b
 
 /// Closes our half and reads away what still comes: closing over unread bytes would reset the
 /// connection, and the reset would overtake the answer.
-pub(super) async fn read_away(mut stream: TcpStream) {
+pub(super) async fn read_away(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     let _ = timeout(LINGER_TIME, async {
         stream.shutdown().await?;
         let mut waste = vec![0; 64 * 1024];

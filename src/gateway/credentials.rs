@@ -3,11 +3,10 @@
 //! Whoever can read the file is the region's user, so what is signed with it is the user's. The
 //! file has the AWS CLI's own format: `AWS_SHARED_CREDENTIALS_FILE` may point at it.
 
+use super::private_file::{self, PrivateFileError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use sha2::{Digest, Sha256};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 /// The file's name in the workspace's `.sagebrush` folder.
@@ -32,10 +31,8 @@ impl std::fmt::Debug for Credentials {
 /// Why there are no credentials.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    #[error("{path}: {source}")]
-    Io { path: PathBuf, source: std::io::Error },
-    #[error("{path} is not safe to use: {why}")]
-    Unsafe { path: PathBuf, why: &'static str },
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
     #[error(
         "{path} holds no aws_access_key_id and aws_secret_access_key; remove it and start again to have them made"
     )]
@@ -52,9 +49,7 @@ impl Credentials {
     pub fn load_or_make(dir: &Path) -> Result<Self, CredentialsError> {
         let path = dir.join(FILE);
         match Self::load(&path) {
-            Err(CredentialsError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
+            Err(CredentialsError::File(error)) if error.is_missing() => {
                 let made = Self::generate();
                 made.store(&path)?;
                 Ok(made)
@@ -68,10 +63,7 @@ impl Credentials {
     /// # Errors
     /// As [`Credentials::load_or_make`], and when there is no such file.
     pub fn load(path: &Path) -> Result<Self, CredentialsError> {
-        let io = |source| CredentialsError::Io { path: path.to_owned(), source };
-        let mut file = open_own(path)?;
-        let mut text = String::new();
-        Read::by_ref(&mut file).take(64 * 1024).read_to_string(&mut text).map_err(io)?;
+        let text = private_file::read(path)?;
         let member = |name: &str| {
             text.lines().find_map(|line| {
                 let (key, value) = line.split_once('=')?;
@@ -97,14 +89,12 @@ impl Credentials {
     }
 
     fn store(&self, path: &Path) -> Result<(), CredentialsError> {
-        let io = |source| CredentialsError::Io { path: path.to_owned(), source };
-        let mut file = create_private(path).map_err(io)?;
         let text = format!(
             "# This region's own key. Whoever has it may call the region; AWS knows nothing of it.\n\
              [default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
             self.access_key, self.secret_key
         );
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)
+        Ok(private_file::write(path, &text)?)
     }
 }
 
@@ -116,52 +106,6 @@ fn random() -> [u8; 32] {
         hash.update(uuid::Uuid::new_v4().as_bytes());
     }
     hash.finalize().into()
-}
-
-#[cfg(unix)]
-fn open_own(path: &Path) -> Result<File, CredentialsError> {
-    use rustix::fs::{Mode, OFlags};
-    use std::os::unix::fs::MetadataExt;
-    let unsafe_to_use = |why| CredentialsError::Unsafe { path: path.to_owned(), why };
-    let file = match rustix::fs::open(
-        path,
-        OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC,
-        Mode::empty(),
-    ) {
-        Ok(file) => File::from(file),
-        Err(rustix::io::Errno::LOOP) => return Err(unsafe_to_use("it is a symbolic link")),
-        Err(errno) => {
-            return Err(CredentialsError::Io { path: path.to_owned(), source: errno.into() });
-        }
-    };
-    let facts =
-        file.metadata().map_err(|source| CredentialsError::Io { path: path.to_owned(), source })?;
-    if !facts.is_file() {
-        return Err(unsafe_to_use("it is not a regular file"));
-    }
-    if facts.uid() != rustix::process::geteuid().as_raw() {
-        return Err(unsafe_to_use("it belongs to another user"));
-    }
-    if facts.mode() & 0o077 != 0 {
-        return Err(unsafe_to_use("others may read or write it; `chmod 600` it, or remove it"));
-    }
-    Ok(file)
-}
-
-#[cfg(unix)]
-fn create_private(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn open_own(path: &Path) -> Result<File, CredentialsError> {
-    File::open(path).map_err(|source| CredentialsError::Io { path: path.to_owned(), source })
-}
-
-#[cfg(not(unix))]
-fn create_private(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 #[cfg(all(test, unix))]

@@ -14,6 +14,7 @@ use super::connection::Peer;
 use crate::api::codec::Head;
 use crate::api::error::AwsError;
 use crate::api::signing::{self, Dialect, Presented, SignatureError};
+use crate::domain::host;
 use crate::domain::time::Timestamp;
 use http::header::{HOST, ORIGIN, REFERER};
 use http::{HeaderMap, Method, Uri};
@@ -53,12 +54,13 @@ pub(super) enum Words {
 /// The door of one region.
 pub(super) struct Door {
     key: Credentials,
-    port: u16,
+    /// Every port that the region listens on, its first one first.
+    ports: Vec<u16>,
 }
 
 impl Door {
-    pub(super) fn new(key: Credentials, port: u16) -> Self {
-        Self { key, port }
+    pub(super) fn new(key: Credentials, ports: Vec<u16>) -> Self {
+        Self { key, ports }
     }
 
     /// What is wrong with the request whoever sent it: a browser's, another host's, a method that
@@ -68,6 +70,7 @@ impl Door {
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
+        peer: Peer,
         words: Words,
     ) -> Result<(), AwsError> {
         if !matches!(
@@ -88,12 +91,12 @@ impl Door {
         }
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let named = uri.authority().map_or(host, http::uri::Authority::as_str);
-        if !self.is_own_host(host) || !self.is_own_host(named) {
+        if !self.is_own_host(host, peer) || !self.is_own_host(named, peer) {
             return Err(words.denied(format!(
                 "The request is addressed to the host \"{}\", which is not this region. Use \
                  http://localhost:{port} or http://127.0.0.1:{port} as the endpoint.",
                 host.escape_default(),
-                port = self.port,
+                port = self.ports.first().copied().unwrap_or_default(),
             )));
         }
         Ok(())
@@ -137,18 +140,18 @@ impl Door {
         secret_of(access_key)
     }
 
-    /// `localhost`, a loopback address, any name below `localhost`, each with our port; or a name
-    /// of AWS's, as clients behind the region's own proxy send. Nobody else can make either of them
-    /// lead here: a page that had its own name resolve to 127.0.0.1 would still send that name.
-    fn is_own_host(&self, host: &str) -> bool {
-        let (name, port) = split_port(host);
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
-        if is_aws(&name) {
+    /// A name of this machine with one of our ports; or a name of AWS's, as clients behind the
+    /// region's own proxy send. Nobody else can make either of them lead here: a page that had its
+    /// own name resolve to 127.0.0.1 would still send that name.
+    fn is_own_host(&self, host: &str, peer: Peer) -> bool {
+        let name = host::normalized(host);
+        if host::is_aws(&name) {
             return true;
         }
-        let own = matches!(name.as_str(), "localhost" | "127.0.0.1" | "[::1]")
-            || name.strip_suffix(".localhost").is_some_and(|rest| !rest.is_empty());
-        own && port.map_or(self.port == 80, |port| port.parse() == Ok(self.port))
+        let port = host::split_port(host).1;
+        let own = |port: &str| port.parse().is_ok_and(|port| self.ports.contains(&port));
+        host::is_loopback(&name)
+            && (peer.proxied || port.map_or_else(|| self.ports.contains(&80), own))
     }
 }
 
@@ -251,43 +254,6 @@ fn browser_hint(headers: &HeaderMap) -> Option<&'static str> {
     let typed = headers.get_all("sec-fetch-site").iter().all(|site| site == "none")
         && headers.contains_key("sec-fetch-site");
     (!typed).then_some("Sec-Fetch headers")
-}
-
-fn split_port(host: &str) -> (&str, Option<&str>) {
-    match host.rsplit_once(':') {
-        Some((name, port)) if !port.contains(']') => (name, Some(port)),
-        _ => (host, None),
-    }
-}
-
-pub(super) fn is_aws(name: &str) -> bool {
-    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"]
-        .iter()
-        .any(|suffix| name.strip_suffix(suffix).is_some_and(|rest| !rest.is_empty()))
-}
-
-/// The bucket in a virtual-host style name: `bucket.s3.localhost`, `bucket.localhost`,
-/// `bucket.s3.us-east-1.amazonaws.com`; `None` for path style.
-pub(super) fn virtual_host_bucket(host: &str) -> Option<String> {
-    let name = split_port(host).0.trim_end_matches('.').to_ascii_lowercase();
-    if let Some(rest) = name.strip_suffix(".localhost") {
-        if rest == "s3" || rest.starts_with("s3.") && !rest.ends_with(".s3") {
-            return None;
-        }
-        let bucket = rest
-            .strip_suffix(".s3")
-            .or_else(|| rest.rsplit_once(".s3.").map(|(bucket, _)| bucket))
-            .unwrap_or(rest);
-        return Some(bucket.to_owned());
-    }
-    if !is_aws(&name) {
-        return None;
-    }
-    ["s3", "s3-accelerate"].iter().find_map(|service| {
-        let [dotted, dashed] = [format!(".{service}."), format!(".{service}-")];
-        let at = name.rfind(&dotted).or_else(|| name.rfind(&dashed))?;
-        (at > 0).then(|| name[..at].to_owned())
-    })
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ mod operate;
 mod path;
 mod payload;
 mod peer;
+mod private_file;
+pub mod proxy;
 mod pulse;
 mod refusal;
 mod route;
@@ -31,17 +33,20 @@ mod runtime;
 pub mod s3;
 mod server;
 mod socket;
+mod telemetry;
 mod training;
 mod watch;
 
 pub use credentials::{Credentials, CredentialsError};
 pub use limits::Limits;
 pub use payload::Trailers;
+pub use private_file::PrivateFileError;
 
 use crate::region::Region;
 use door::Door;
 use internal::Internal;
 use object::Objects;
+use proxy::{Proxy, ProxyOptions};
 use route::Router;
 use server::Workers;
 use std::net::SocketAddr;
@@ -74,6 +79,10 @@ pub struct GatewayOptions {
     pub port: PortChoice,
     /// The region's own key.
     pub credentials: Credentials,
+    /// Further ports of 127.0.0.1, each of which has to be free.
+    pub ports: Vec<u16>,
+    /// The forward proxy; none when `None`.
+    pub proxy: Option<ProxyOptions>,
     pub limits: Limits,
     /// The workspace's folder, as `health` shows it.
     pub workspace: PathBuf,
@@ -101,10 +110,13 @@ pub struct Gateway;
 pub struct Running {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where the forward proxy listens.
+    pub proxy: Option<SocketAddr>,
     /// The port that was asked for, when it was taken and another was chosen.
     pub taken: Option<u16>,
     stop_requested: watch_channel::Receiver<bool>,
     workers: Workers,
+    proxying: Option<proxy::Listening>,
 }
 
 impl Gateway {
@@ -115,10 +127,15 @@ impl Gateway {
     /// # Errors
     /// When the port is taken, or the system refuses a socket or a thread.
     pub fn start(options: GatewayOptions) -> Result<Running, StartError> {
-        let GatewayOptions { region, port, credentials, limits, workspace, workers } = options;
+        let GatewayOptions { region, port, credentials, ports, proxy, limits, workspace, workers } =
+            options;
         let (listener, taken) = server::listen(port)?;
         let address =
             listener.local_addr().map_err(|source| StartError::Listen { port: 0, source })?;
+        let mut listeners = vec![listener];
+        for port in ports.iter().copied().filter(|port| *port != address.port()) {
+            listeners.push(server::listen(PortChoice::Exactly(port))?.0);
+        }
         let count = workers.unwrap_or_else(|| {
             std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
         });
@@ -132,16 +149,22 @@ impl Gateway {
             workers.closing(),
             stop,
         );
-        let router = Router {
-            door: Door::new(credentials, address.port()),
+        let secret = proxy::Secret::of(&credentials.secret_key);
+        let all_ports = std::iter::once(address.port()).chain(ports).collect();
+        let router = Arc::new(Router {
+            door: Door::new(credentials, all_ports),
             objects: Objects::new(s3::service(region.store(), region.place())),
             internal,
             limits: limits.clone(),
             main: Handle::current(),
             region,
-        };
-        let workers = workers.start(listener, Arc::new(router), limits, count)?;
-        Ok(Running { address, taken, stop_requested, workers })
+        });
+        let proxying = proxy
+            .map(|options| Proxy::of_region(options, Arc::clone(&router), secret, limits.clone()))
+            .transpose()?;
+        let proxy = proxying.as_ref().map(|listening| listening.address);
+        let workers = workers.start(&listeners, router, limits, count)?;
+        Ok(Running { address, proxy, taken, stop_requested, workers, proxying })
     }
 }
 
@@ -163,6 +186,10 @@ impl Running {
     /// Accepts no more, lets requests under way finish within [`Limits::grace`], closes the rest.
     /// Returns how many connections had to be cut.
     pub async fn shutdown(self) -> usize {
+        if let Some(proxying) = self.proxying {
+            let (cut, ()) = tokio::join!(self.workers.shutdown(), proxying.shutdown());
+            return cut;
+        }
         self.workers.shutdown().await
     }
 }

@@ -3,12 +3,13 @@
 //!
 //! s3s would undo aws-chunked only while it checks a signature, and that was done at the door.
 
-use super::door::{Entry, virtual_host_bucket};
+use super::door::Entry;
 use super::limits::Limits;
 use super::payload::{self, Trailers};
 use super::s3;
 use crate::api::error::AwsError;
 use crate::api::signing::chunked::{ChunkError, Decoder};
+use crate::domain::host;
 use crate::serving::{Body, BodyError};
 use bytes::Bytes;
 use http::header::{HOST, HeaderName};
@@ -103,8 +104,8 @@ fn too_large() -> AwsError {
 
 /// The address with the bucket that stands in the host put into the path; `None` when there is none.
 fn path_style(parts: &Parts) -> Result<Option<Uri>, AwsError> {
-    let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let Some(bucket) = virtual_host_bucket(host) else { return Ok(None) };
+    let named = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let Some(bucket) = host::bucket(named) else { return Ok(None) };
     let target = parts.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     format!("/{bucket}{target}")
         .parse()

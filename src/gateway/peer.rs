@@ -25,6 +25,11 @@ pub(super) fn is_own_users(stream: &TcpStream) -> bool {
     own_uid() == Some(uid) && stream.peer_addr().is_ok()
 }
 
+/// Whether this system tells the user of a connection at all.
+pub(super) fn tells_users() -> bool {
+    own_uid().is_some()
+}
+
 #[cfg(not(target_os = "linux"))]
 fn owner(_peer: SocketAddr, _local: SocketAddr) -> Option<u32> {
     None

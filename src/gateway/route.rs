@@ -9,11 +9,12 @@ use super::door::{Door, Entry, Known, Secret, Words};
 use super::internal::Internal;
 use super::limits::Limits;
 use super::object::Objects;
-use super::{payload, refusal, runtime};
+use super::{payload, refusal, runtime, telemetry};
 use crate::api::codec::{self, Head, Identified, Target};
 use crate::api::error::AwsError;
 use crate::api::model::{self, Protocol, SERVICES, Service};
 use crate::api::{signing, validation};
+use crate::domain::host;
 use crate::region::{Call, Caller, Region};
 use crate::serving::Body;
 use bytes::Bytes;
@@ -116,7 +117,7 @@ impl Router {
         received: Instant,
     ) -> Result<Response<Body>, AwsError> {
         let words = plan.words();
-        self.door.check_head(&parts.method, &parts.uri, &parts.headers, words)?;
+        self.door.check_head(&parts.method, &parts.uri, &parts.headers, peer, words)?;
         let entry = self.door.admit(&Head::of(&parts), peer, words, |key| self.secret_of(key))?;
         let incomer = Incomer { parts, body, entry, request_id, received };
         match plan {
@@ -204,6 +205,9 @@ impl Router {
     async fn object(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
         let Incomer { parts, body, entry, .. } = incomer;
         self.prove(&entry, &Head::of(&parts), None, Words::S3)?;
+        if telemetry::is_report(&parts) {
+            return Ok(Response::new(payload::full(Bytes::new())));
+        }
         let answer = self.objects.answer(parts, body, &entry, &self.limits);
         InRuntime { handle: &self.main, future: pin!(answer) }.await
     }
@@ -265,6 +269,11 @@ impl Plan {
             return Self::Internal;
         }
         let scope = scope_service(head);
+        // S3's relatives sign as S3 does and are told by their hosts.
+        let elsewhere = other_than_s3(head);
+        if let Some(service) = elsewhere.as_deref().filter(|host| host.starts_with("s3")) {
+            return Self::Foreign { service: service.to_owned(), cbor: false };
+        }
         if matches!(scope.as_deref(), Some("s3" | "s3express")) {
             return Self::S3;
         }
@@ -296,6 +305,10 @@ impl Plan {
         if cbor {
             return Self::Foreign { service: head.path.to_owned(), cbor };
         }
+        // Neither signed nor otherwise of a service that is known: its host says whose it is.
+        if let Some(service) = elsewhere {
+            return Self::Foreign { service, cbor };
+        }
         Self::S3
     }
 
@@ -311,6 +324,7 @@ impl Plan {
             }
             Self::Unknown { service, protocol, .. } => Wire::Modelled(*protocol, service),
             Self::Form | Self::Address => modelled(Protocol::Query, "sts"),
+            Self::Foreign { service, .. } if speaks_xml(service) => Wire::S3,
             Self::Foreign { cbor: true, .. } => modelled(Protocol::Cbor, "cloudwatch"),
             Self::Foreign { .. } => modelled(Protocol::AwsJson11, "sagemaker"),
         }
@@ -352,6 +366,18 @@ fn query_action(head: &Head<'_>) -> bool {
 fn scope_service(head: &Head<'_>) -> Option<String> {
     let presented = signing::presented(head).ok().flatten()?;
     Some(presented.scope.service)
+}
+
+/// The service that the host names, where it is one of AWS's hosts and not S3's.
+fn other_than_s3(head: &Head<'_>) -> Option<String> {
+    let named = head.headers.get(http::header::HOST)?.to_str().ok()?;
+    let name = host::normalized(named);
+    if host::is_s3(&name) { None } else { host::service(&name).map(str::to_owned) }
+}
+
+/// Services that are not here and whose clients read nothing but XML.
+fn speaks_xml(service: &str) -> bool {
+    ["s3-", "s3express", "route53", "cloudfront"].iter().any(|start| service.starts_with(start))
 }
 
 /// Whether requests signed for this service reach a model of ours.

@@ -35,6 +35,11 @@ fn scope(service: &str) -> String {
 #[case("PUT", "/endpoints/x", &[], "S3")]
 #[case("GET", "/_sagebrush/health", &[], "Internal")]
 #[case("GET", "/_sagebrushes/x", &[], "S3")]
+#[case("GET", "/b/k", &[("host", "s3.us-east-1.amazonaws.com")], "S3")]
+#[case("GET", "/k", &[("host", "b.s3.dualstack.us-east-1.amazonaws.com")], "S3")]
+#[case("GET", "/v20180820/jobs", &[("host", "1.s3-control.us-east-1.amazonaws.com")], "Foreign(s3-control)")]
+#[case("GET", "/2013-04-01/hostedzone", &[("host", "route53.amazonaws.com")], "Foreign(route53)")]
+#[case("POST", "/token", &[("host", "oidc.us-east-1.amazonaws.com")], "Foreign(oidc)")]
 fn requests_find_their_service(
     #[case] method: &str,
     #[case] target: &str,

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -114,7 +115,7 @@ impl Workers {
 
     pub(super) fn start<H: Handler>(
         mut self,
-        listener: StdListener,
+        listeners: &[StdListener],
         handler: Arc<H>,
         limits: Limits,
         count: usize,
@@ -132,14 +133,9 @@ impl Workers {
             gauges: Arc::clone(&self.gauges),
             turned_away: AtomicUsize::new(0),
         });
-        let mut listener = Some(listener);
         for index in 0..count.max(1) {
-            let own = if index + 1 < count {
-                listener.as_ref().map(StdListener::try_clone).transpose()
-            } else {
-                Ok(listener.take())
-            };
-            let Some(own) = own.map_err(StartError::Worker)? else { break };
+            let own: io::Result<Vec<_>> = listeners.iter().map(StdListener::try_clone).collect();
+            let own = own.map_err(StartError::Worker)?;
             let worker = Worker {
                 shared: Arc::clone(&shared),
                 stop: self.stop.subscribe(),
@@ -195,7 +191,7 @@ struct Worker<H> {
 }
 
 impl<H: Handler> Worker<H> {
-    fn run(self, listener: StdListener) {
+    fn run(self, listeners: Vec<StdListener>) {
         let report = self.report.clone();
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
@@ -205,15 +201,18 @@ impl<H: Handler> Worker<H> {
                 return;
             }
         };
-        let cut = runtime.block_on(self.serve(listener));
+        let cut = runtime.block_on(self.serve(listeners));
         drop(runtime);
         let _ = report.send(cut);
     }
 
-    async fn serve(self, listener: StdListener) -> usize {
-        let listener =
-            match listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener)) {
-                Ok(listener) => listener,
+    async fn serve(self, listeners: Vec<StdListener>) -> usize {
+        let adopt = |listener: StdListener| {
+            listener.set_nonblocking(true).and_then(|()| TcpListener::from_std(listener))
+        };
+        let listeners: Vec<TcpListener> =
+            match listeners.into_iter().map(adopt).collect::<io::Result<_>>() {
+                Ok(listeners) => listeners,
                 Err(error) => {
                     tracing::error!(%error, "a gateway worker cannot accept");
                     return 0;
@@ -230,13 +229,13 @@ impl<H: Handler> Worker<H> {
                         tracing::error!(%error, "a connection's task panicked");
                     }
                 }
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.take(stream, &mut connections),
+                accepted = accept(&listeners) => match accepted {
+                    Ok(stream) => self.take(stream, &mut connections),
                     Err(error) => self.accept_failed(&error).await,
                 },
             }
         }
-        drop(listener);
+        drop(listeners);
         let grace = self.shared.limits.grace;
         tokio::select! {
             () = async { while connections.join_next().await.is_some() {} } => {}
@@ -280,6 +279,19 @@ impl<H: Handler> Worker<H> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
+}
+
+/// The next connection of whichever socket has one.
+async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    std::future::poll_fn(|cx| {
+        for listener in listeners {
+            if let Poll::Ready(accepted) = listener.poll_accept(cx) {
+                return Poll::Ready(accepted.map(|(stream, _)| stream));
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 struct Counted<'a>(&'a AtomicUsize);

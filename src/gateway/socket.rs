@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// What a connection is doing, and since when.
 pub(super) struct Pulse {
@@ -159,26 +158,26 @@ impl Drop for InFlight {
 }
 
 /// The socket as hyper sees it.
-pub(super) struct Socket {
-    stream: TcpStream,
+pub(super) struct Socket<S> {
+    stream: S,
     framer: Framer,
     pulse: Arc<Pulse>,
     fault: Option<Fault>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
+impl<S> Socket<S> {
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
         let framer = Framer::new(pulse.limits.head_bytes, pulse.limits.headers);
         Self { stream, framer, pulse, fault: None }
     }
 
     /// The socket itself, and why its bytes were refused, if they were.
-    pub(super) fn into_parts(self) -> (TcpStream, Option<Fault>) {
+    pub(super) fn into_parts(self) -> (S, Option<Fault>) {
         (self.stream, self.fault)
     }
 }
 
-impl AsyncRead for Socket {
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -215,7 +214,7 @@ impl AsyncRead for Socket {
     }
 }
 
-impl AsyncWrite for Socket {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

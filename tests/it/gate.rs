@@ -66,6 +66,8 @@ impl Gate {
                 region: Arc::clone(&region),
                 port: PortChoice::Exactly(0),
                 credentials: credentials.clone(),
+                ports: Vec::new(),
+                proxy: None,
                 limits,
                 workspace: dir.path().to_owned(),
                 workers,

@@ -15,6 +15,7 @@ mod clients;
 mod code;
 mod crash;
 mod doors;
+mod exec;
 mod experiment;
 mod gate;
 mod instance;

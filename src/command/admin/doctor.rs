@@ -1,6 +1,7 @@
 //! `doctor`: what of this machine and workspace would keep a region from running well.
 
 use super::region::attach;
+use crate::command::exec;
 use crate::command::workspace::Workspace;
 use crate::command::{CommandError, Outcome, Table};
 use serde_json::json;
@@ -25,6 +26,7 @@ pub async fn doctor(workspace: &Workspace) -> Result<(Outcome, bool), CommandErr
         true,
         "process: runs the built-in algorithms (xgboost, linear-learner); limits of instance types are not imitated",
     ));
+    findings.push(certificates());
     findings.push(tool("docker", &["version", "--format", "{{.Server.Version}}"]).await);
     findings.push(tool("python3", &["--version"]).await);
     let mut table = Table::new("", &["", "subject", "found"]);
@@ -45,6 +47,19 @@ fn cores() -> Finding {
     match std::thread::available_parallelism() {
         Ok(cores) => finding("cores", true, format!("{cores} stand in for all instances")),
         Err(error) => finding("cores", false, error.to_string()),
+    }
+}
+
+/// What `exec` adds the region's authority to.
+fn certificates() -> Finding {
+    match exec::system_bundle() {
+        Some(path) => finding("certificates", true, path.display().to_string()),
+        None => finding(
+            "certificates",
+            false,
+            "this system has no bundle of certificates, so programs under `sagebrush exec` believe \
+             no host but AWS's; install ca-certificates",
+        ),
     }
 }
 
@@ -81,11 +96,18 @@ fn folder(workspace: &Workspace) -> Finding {
 
 async fn region(workspace: &Workspace) -> Finding {
     match attach(workspace).await {
-        Ok(Some((_, attached, _))) => finding(
-            "region",
-            true,
-            format!("runs at http://{} (process {})", attached.address, attached.pid),
-        ),
+        Ok(Some((_, attached, _))) => {
+            let mut found =
+                format!("runs at http://{} (process {})", attached.address, attached.pid);
+            for port in &attached.ports {
+                found.push_str(&format!(", port {port}"));
+            }
+            match attached.proxy {
+                Some(proxy) => found.push_str(&format!(", proxy at {proxy}")),
+                None => found.push_str(", of a version without a proxy"),
+            }
+            finding("region", true, found)
+        }
         Ok(None) => finding("region", true, "does not run; `sagebrush serve` starts it"),
         Err(error) => finding("region", false, error.to_string()),
     }

@@ -1,21 +1,10 @@
-//! `env`: what a shell needs so that boto3, the AWS CLI and the SDKs use the region.
+//! `env`: what a shell needs so that the programs it starts use the region.
 
-use super::region::attach_or_start;
-use crate::command::cli::ShellKind;
+use crate::command::cli::{EnvArgs, ShellKind};
+use crate::command::exec::{self, Changes, Inherited};
 use crate::command::workspace::Workspace;
 use crate::command::{CommandError, Outcome};
 use serde_json::json;
-
-/// Settings that would lead a program to a real account if they stayed.
-const CLEARED: [&str; 6] = [
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    // With it set, the SDKs look past AWS_ENDPOINT_URL.
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-];
 
 /// Also tells the process of the region, if one had to be started.
 ///
@@ -23,19 +12,19 @@ const CLEARED: [&str; 6] = [
 /// No region runs and none can be started.
 pub async fn environment(
     workspace: &Workspace,
-    shell: ShellKind,
+    inherited: &Inherited,
+    args: &EnvArgs,
 ) -> Result<(Outcome, Option<u32>), CommandError> {
-    let (client, started) = attach_or_start(workspace).await?;
-    let credentials = client.credentials();
-    let settings = [
-        ("AWS_ENDPOINT_URL", format!("http://{}", client.address())),
-        ("AWS_ACCESS_KEY_ID", credentials.access_key.clone()),
-        ("AWS_SECRET_ACCESS_KEY", credentials.secret_key.clone()),
-        ("AWS_DEFAULT_REGION", client.region().to_owned()),
-        ("AWS_REGION", client.region().to_owned()),
-        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-    ];
-    let mut lines: Vec<String> = CLEARED
+    let (changes, started) = exec::wire_shell(workspace, inherited, &args.wiring).await?;
+    let named = changes.set.iter().map(|(name, value)| (name.clone(), json!(value)));
+    let value = named.collect::<serde_json::Map<_, _>>().into();
+    Ok((Outcome::said(script(&changes, args.shell)).with_value(value), started))
+}
+
+/// The changes as a shell runs them.
+fn script(changes: &Changes, shell: ShellKind) -> String {
+    let mut lines: Vec<String> = changes
+        .removed
         .iter()
         .map(|name| match shell {
             ShellKind::Sh => format!("unset {name}"),
@@ -45,13 +34,42 @@ pub async fn environment(
             }
         })
         .collect();
-    lines.extend(settings.iter().map(|(name, value)| match shell {
-        ShellKind::Sh => format!("export {name}='{value}'"),
-        ShellKind::Fish => format!("set -gx {name} '{value}'"),
-        ShellKind::Powershell => format!("$Env:{name} = '{value}'"),
+    lines.extend(changes.set.iter().map(|(name, value)| {
+        let value = quoted(value, shell);
+        match shell {
+            ShellKind::Sh => format!("export {name}={value}"),
+            ShellKind::Fish => format!("set -gx {name} {value}"),
+            ShellKind::Powershell => format!("$Env:{name} = {value}"),
+        }
     }));
-    let named = settings.map(|(name, value)| (name.to_owned(), json!(value)));
-    let outcome = Outcome::said(lines.join("\n"))
-        .with_value(named.into_iter().collect::<serde_json::Map<_, _>>().into());
-    Ok((outcome, started))
+    lines.join("\n")
+}
+
+/// One word of the shell, whatever is in it.
+fn quoted(value: &str, shell: ShellKind) -> String {
+    match shell {
+        ShellKind::Sh => format!("'{}'", value.replace('\'', r"'\''")),
+        ShellKind::Fish => format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'")),
+        ShellKind::Powershell => format!("'{}'", value.replace('\'', "''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_whole_for_every_shell() {
+        let changes = Changes {
+            set: vec![("A".into(), r"it's \ $x".into())],
+            removed: vec!["AWS_PROFILE".into()],
+        };
+        let sh = "unset AWS_PROFILE\nexport A='it'\\''s \\ $x'";
+        assert_eq!(script(&changes, ShellKind::Sh), sh);
+        let fish = "set -e AWS_PROFILE\nset -gx A 'it\\'s \\\\ $x'";
+        assert_eq!(script(&changes, ShellKind::Fish), fish);
+        let powershell =
+            "Remove-Item Env:AWS_PROFILE -ErrorAction SilentlyContinue\n$Env:A = 'it''s \\ $x'";
+        assert_eq!(script(&changes, ShellKind::Powershell), powershell);
+    }
 }

@@ -161,17 +161,31 @@ pub async fn status(workspace: &Workspace) -> Result<Outcome, CommandError> {
     let cost = bill.get("Total").cloned().unwrap_or_default();
     let summary = format!(
         "SIMULATED region {} of account {} at http://{} (process {})\n\
-         would have cost {} at AWS's list prices",
+         {}would have cost {} at AWS's list prices",
         attached.region,
         attached.account,
         attached.address,
         attached.pid,
+        further(&attached),
         priced(&cost)
     );
     Ok(Outcome::said(summary).with_table(table).with_value(
         json!({"Running": true, "Health": health, "Address": attached.address, "Counts": counts,
-            "Cost": cost}),
+            "Cost": cost, "Ports": attached.ports, "Proxy": attached.proxy}),
     ))
+}
+
+/// Where else it listens, as lines.
+fn further(attached: &Attached) -> String {
+    let mut lines = String::new();
+    if !attached.ports.is_empty() {
+        let ports: Vec<String> = attached.ports.iter().map(ToString::to_string).collect();
+        lines.push_str(&format!("also on port {}\n", ports.join(", ")));
+    }
+    if let Some(proxy) = attached.proxy {
+        lines.push_str(&format!("AWS's own names by the proxy at {proxy} (`sagebrush exec`)\n"));
+    }
+    lines
 }
 
 /// `$0.02`, or `$0.02 (2 of unknown price left out)`.
