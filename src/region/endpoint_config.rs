@@ -50,7 +50,7 @@ async fn describe(region: Arc<Region>, call: Call) -> Answer {
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {
-    let query = listing::query(&call.input, kind::ENDPOINT_CONFIG)?;
+    let query = listing::query(call.operation, &call.input, kind::ENDPOINT_CONFIG)?;
     region.store().read(|snapshot| listing::page(snapshot, &query, "EndpointConfigs"))
 }
 

@@ -184,7 +184,7 @@ fn named_rows(
         sort: Sort::Name,
         ascending: true,
         limit: page_size(input),
-        ..listing::query(&paging, kind)?
+        ..listing::query("", &paging, kind)?
     };
     let mut answer = region
         .store()

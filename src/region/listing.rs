@@ -1,10 +1,12 @@
 //! Lists of any family: filters, sorting, and pages that follow one another without gap or repeat.
 //!
-//! SageMaker's lists share their members' names, so one function reads them all. A NextToken is the
-//! store's cursor in its text form; one that comes back with another question is refused, since
-//! going on from there would skip or repeat rows.
+//! SageMaker's lists share their members' names, so one function reads them all; in which order a
+//! list comes, and whether its time filters include their bounds, is a row of [`LISTS`]. A NextToken
+//! is the store's cursor in its text form; one that comes back with another question is refused,
+//! since going on from there would skip or repeat rows.
 
 use super::{Refusal, View};
+use crate::domain::time::Timestamp;
 use crate::store::{Cursor, Query, Row, Snapshot, Sort, StoreError};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,16 +17,92 @@ const DEFAULT_PAGE: usize = 10;
 /// How many a page holds at most.
 const LARGEST_PAGE: i64 = 100;
 
-/// The store's question for a list operation's input over `kind`.
+/// What a list operation's documentation says of it.
+#[derive(Clone, Copy)]
+struct List {
+    operation: &'static str,
+    /// Without SortBy.
+    sort: Sort,
+    /// Without SortOrder.
+    ascending: bool,
+    created: Bounds,
+    modified: Bounds,
+}
+
+/// Which bounds of a pair of time filters (`…After`, `…Before`) belong to what is found.
+#[derive(Clone, Copy)]
+enum Bounds {
+    Neither,
+    After,
+    Both,
+}
+
+/// What most of them say.
+const USUAL: List = List {
+    operation: "",
+    sort: Sort::Created,
+    ascending: false,
+    created: Bounds::Neither,
+    modified: Bounds::Neither,
+};
+
+/// The lists that differ from [`USUAL`].
+///
+/// ListTrainingJobs and ListModelPackages do not, although "The default is Ascending" is said of
+/// their SortOrder: ListTrainingJobs' own text has its jobs "sorted according to the creation time,
+/// from the most current to the oldest", and AWS's SDK takes ListModelPackages' first package for the
+/// newest.
+const LISTS: &[List] = &[
+    List { operation: "ListModels", created: Bounds::After, ..USUAL },
+    List { operation: "ListEndpointConfigs", created: Bounds::After, ..USUAL },
+    List { operation: "ListEndpoints", created: Bounds::After, ..USUAL },
+    List { operation: "ListModelPackageGroups", ascending: true, ..USUAL },
+    List { operation: "ListCodeRepositories", sort: Sort::Name, ascending: true, ..USUAL },
+    List { operation: "ListActions", created: Bounds::Both, ..USUAL },
+    List { operation: "ListContexts", created: Bounds::Both, ..USUAL },
+    List { operation: "ListStudioLifecycleConfigs", created: Bounds::Both, ..USUAL },
+    List {
+        operation: "ListAppImageConfigs",
+        created: Bounds::Both,
+        modified: Bounds::Both,
+        ..USUAL
+    },
+];
+
+impl Bounds {
+    /// The last moment that is too early, when `after` was asked for.
+    fn after(self, after: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Neither => after,
+            Self::After | Self::Both => {
+                after.map(|time| Timestamp::from_millis(time.as_millis().saturating_sub(1)))
+            }
+        }
+    }
+
+    /// The first moment that is too late, when `before` was asked for.
+    fn before(self, before: Option<Timestamp>) -> Option<Timestamp> {
+        match self {
+            Self::Neither | Self::After => before,
+            Self::Both => {
+                before.map(|time| Timestamp::from_millis(time.as_millis().saturating_add(1)))
+            }
+        }
+    }
+}
+
+/// The store's question for the input of a list operation over `kind`.
 ///
 /// # Errors
 /// When the NextToken is not one of this list's.
-pub fn query(input: &Value, kind: &str) -> Result<Query, Refusal> {
+pub fn query(operation: &str, input: &Value, kind: &str) -> Result<Query, Refusal> {
+    let list = LISTS.iter().find(|list| list.operation == operation).copied().unwrap_or(USUAL);
     let sort = match input.text("SortBy") {
         Some("Name") => Sort::Name,
         Some("LastModifiedTime") => Sort::Modified,
         Some("Status") => Sort::Status,
-        _ => Sort::Created,
+        Some("CreationTime") => Sort::Created,
+        _ => list.sort,
     };
     let limit = input.integer("MaxResults").map_or(DEFAULT_PAGE, |most| {
         usize::try_from(most.clamp(1, LARGEST_PAGE)).unwrap_or(DEFAULT_PAGE)
@@ -37,12 +115,12 @@ pub fn query(input: &Value, kind: &str) -> Result<Query, Refusal> {
             .text("NameContains")
             .filter(|part| !part.is_empty())
             .map(str::to_owned),
-        created_after: input.time("CreationTimeAfter"),
-        created_before: input.time("CreationTimeBefore"),
-        modified_after: input.time("LastModifiedTimeAfter"),
-        modified_before: input.time("LastModifiedTimeBefore"),
+        created_after: list.created.after(input.time("CreationTimeAfter")),
+        created_before: list.created.before(input.time("CreationTimeBefore")),
+        modified_after: list.modified.after(input.time("LastModifiedTimeAfter")),
+        modified_before: list.modified.before(input.time("LastModifiedTimeBefore")),
         sort,
-        ascending: input.text("SortOrder") == Some("Ascending"),
+        ascending: input.text("SortOrder").map_or(list.ascending, |order| order == "Ascending"),
         after: None,
         limit,
     };
@@ -128,21 +206,46 @@ pub fn slice<'a, T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::time::{ManualClock, Timestamp};
+    use crate::domain::time::ManualClock;
     use crate::store::{Change, Durability, Store};
     use proptest::prelude::*;
     use serde_json::json;
     use std::sync::Arc;
 
     #[test]
+    fn every_list_that_differs_is_an_operation() {
+        let service = crate::api::model::service("sagemaker").unwrap();
+        for list in LISTS {
+            assert!(service.operation(list.operation).is_some(), "{}", list.operation);
+        }
+    }
+
+    #[test]
+    fn a_bound_that_belongs_to_what_is_found_moves_by_a_millisecond() {
+        let input = json!({"CreationTimeAfter": 1.5, "CreationTimeBefore": 2.5});
+        let bounds = |operation| {
+            let query = query(operation, &input, "kind").unwrap();
+            [query.created_after, query.created_before].map(|time| time.unwrap().as_millis())
+        };
+        assert_eq!(bounds("ListTrainingJobs"), [1500, 2500]);
+        assert_eq!(bounds("ListModels"), [1499, 2500]);
+        assert_eq!(bounds("ListContexts"), [1499, 2501]);
+    }
+
+    #[test]
     fn what_the_caller_does_not_say_has_awss_defaults() {
-        let query = query(&json!({}), "model").unwrap();
+        let groups = query("ListModelPackageGroups", &json!({}), "model-package-group").unwrap();
+        assert_eq!((groups.ascending, groups.sort), (true, Sort::Created));
+        let said = json!({"SortOrder": "Descending", "SortBy": "CreationTime"});
+        let repositories = query("ListCodeRepositories", &said, "code-repository").unwrap();
+        assert_eq!((repositories.ascending, repositories.sort), (false, Sort::Created));
+        let query = query("ListTrainingJobs", &json!({}), "training-job").unwrap();
         assert_eq!((query.limit, query.ascending, query.sort), (10, false, Sort::Created));
         let all = json!({
             "MaxResults": 3, "SortBy": "Name", "SortOrder": "Ascending", "NameContains": "x",
             "StatusEquals": "Failed", "CreationTimeAfter": 1.5, "LastModifiedTimeBefore": 2,
         });
-        let query = super::query(&all, "endpoint").unwrap();
+        let query = super::query("ListTrainingJobs", &all, "training-job").unwrap();
         assert_eq!((query.limit, query.ascending, query.sort), (3, true, Sort::Name));
         assert_eq!(query.created_after, Some(Timestamp::from_millis(1500)));
         assert_eq!(query.modified_before, Some(Timestamp::from_millis(2000)));
@@ -151,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_made_up_token_is_the_callers_fault() {
-        let refusal = query(&json!({"NextToken": "made up"}), "model").unwrap_err();
+        let refusal = query("ListModels", &json!({"NextToken": "made up"}), "model").unwrap_err();
         assert_eq!(refusal.to_aws("sagemaker").code, "ValidationException");
     }
 
@@ -173,7 +276,7 @@ mod tests {
     fn all_pages(store: &Store, mut input: Value, keep: impl Fn(&Row) -> bool) -> Vec<Value> {
         let mut seen = Vec::new();
         loop {
-            let asked = query(&input, "model").unwrap();
+            let asked = query("ListModels", &input, "model").unwrap();
             let answer = store
                 .read(|snapshot| filtered(snapshot, &asked, "Models", &keep, |row| row.body))
                 .unwrap();

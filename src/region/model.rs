@@ -64,7 +64,7 @@ async fn describe(region: Arc<Region>, call: Call) -> Answer {
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {
-    let query = listing::query(&call.input, kind::MODEL)?;
+    let query = listing::query(call.operation, &call.input, kind::MODEL)?;
     region.store().read(|snapshot| listing::page(snapshot, &query, "Models"))
 }
 

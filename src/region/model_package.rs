@@ -16,6 +16,7 @@ use std::sync::Arc;
 mod artifacts;
 mod update;
 
+const LIST: &str = "ListModelPackages";
 /// How many of a group's newest packages are searched for a call that is being repeated.
 const REPEATS: usize = 20;
 
@@ -28,7 +29,11 @@ pub(super) fn rows(table: &mut Table) {
             create,
         )
         .behaves("DescribeModelPackage", describe)
-        .behaves("ListModelPackages", list)
+        .behaves_but(
+            LIST,
+            "Without SortOrder the newest comes first, which AWS's SDK relies on; AWS's reference says Ascending.",
+            list,
+        )
         .behaves("BatchDescribeModelPackage", batch_describe)
         .behaves("UpdateModelPackage", update::update)
         .behaves("DeleteModelPackage", delete);
@@ -312,7 +317,7 @@ async fn describe(region: Arc<Region>, call: Call) -> Answer {
 /// Which packages a list asks for: a group's own, or all of a type.
 fn wanted(region: &Region, input: &Value) -> Result<Query, Refusal> {
     let Some(text) = input.text("ModelPackageGroupName") else {
-        let mut query = listing::query(input, kind::MODEL_PACKAGE)?;
+        let mut query = listing::query(LIST, input, kind::MODEL_PACKAGE)?;
         if !matches!(input.text("ModelPackageType"), Some("Versioned" | "Both")) {
             query.parent = Some(String::new());
         }
@@ -327,7 +332,7 @@ fn wanted(region: &Region, input: &Value) -> Result<Query, Refusal> {
     // as they are made.
     let mut input = input.clone();
     family::drop_members(&mut input, &["SortBy"]);
-    let query = listing::query(&input, kind::MODEL_PACKAGE)?;
+    let query = listing::query(LIST, &input, kind::MODEL_PACKAGE)?;
     Ok(Query { parent: Some(group), ..query })
 }
 

@@ -83,7 +83,7 @@ async fn list(region: Arc<Region>, call: Call) -> Answer {
         // Nobody shares groups with the one account that there is.
         return Ok(json!({"ModelPackageGroupSummaryList": []}));
     }
-    let query = listing::query(&call.input, kind::MODEL_PACKAGE_GROUP)?;
+    let query = listing::query(call.operation, &call.input, kind::MODEL_PACKAGE_GROUP)?;
     region.store().read(|snapshot| listing::page(snapshot, &query, "ModelPackageGroupSummaryList"))
 }
 

@@ -29,8 +29,10 @@ struct Recorded {
     filters: &'static [(&'static str, &'static str)],
     /// Members of a summary that the document has elsewhere.
     aliases: &'static [(&'static str, &'static str)],
-    /// Maps that an Update adds to; it replaces all else.
+    /// Maps that an Update adds to.
     merged: &'static [&'static str],
+    /// It has a DisplayName, which is its name unless one was given.
+    displayed: bool,
 }
 
 const PLAIN: Recorded = Recorded {
@@ -44,6 +46,7 @@ const PLAIN: Recorded = Recorded {
     filters: &[],
     aliases: &[],
     merged: &[],
+    displayed: false,
 };
 
 /// Where a document has nothing: a filter that looks here finds no row.
@@ -80,6 +83,7 @@ static FAMILIES: &[Recorded] = &[
         name: "ExperimentName",
         arn: "ExperimentArn",
         list: "ExperimentSummaries",
+        displayed: true,
         ..PLAIN
     },
     Recorded {
@@ -91,6 +95,7 @@ static FAMILIES: &[Recorded] = &[
         list: "TrialSummaries",
         parent: Some(("ExperimentName", "experiment")),
         filters: &[("ExperimentName", "/ExperimentName"), ("TrialComponentName", NOWHERE)],
+        displayed: true,
         ..PLAIN
     },
     Recorded {
@@ -102,6 +107,7 @@ static FAMILIES: &[Recorded] = &[
         list: "TrialComponentSummaries",
         filters: &[("ExperimentName", NOWHERE), ("TrialName", NOWHERE), ("SourceArn", NOWHERE)],
         merged: &["Parameters", "InputArtifacts", "OutputArtifacts"],
+        displayed: true,
         ..PLAIN
     },
     Recorded {
@@ -210,6 +216,21 @@ impl Recorded {
         absent(region, self.kind, self.noun, name, operation)
     }
 
+    /// Whether a member of Update is a structure of its own that has but some members of the one that
+    /// Describe shows: it changes those, not the whole.
+    fn is_partial(&self, member: &str) -> bool {
+        let shapes = |service: &'static Service| {
+            let update = service.operation(&format!("Update{}", self.noun))?;
+            let describe = service.operation(&format!("Describe{}", self.noun))?;
+            let sent = service.get(service.input(update)?.member(member)?.shape);
+            let shown = service.get(service.output(describe)?.member(member)?.shape);
+            Some((sent, shown))
+        };
+        model::service("sagemaker")
+            .and_then(shapes)
+            .is_some_and(|(sent, shown)| sent.structure().is_some() && sent.name != shown.name)
+    }
+
     fn taken(&self, name: &str) -> Refusal {
         let Self { noun, .. } = self;
         let text = format!(
@@ -280,8 +301,16 @@ async fn describe(it: &'static Recorded, region: Arc<Region>, call: Call) -> Ans
     region
         .store()
         .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get(it.kind, &name)?) })?
-        .map(|row| row.body)
+        .map(|row| shown(it, row))
         .ok_or_else(|| it.absent(&region, &name, call.operation))
+}
+
+fn shown(it: &Recorded, row: Row) -> Value {
+    let mut body = row.body;
+    if it.displayed {
+        family::default(&mut body, "DisplayName", row.name);
+    }
+    body
 }
 
 async fn update(it: &'static Recorded, region: Arc<Region>, call: Call) -> Answer {
@@ -302,7 +331,8 @@ async fn update(it: &'static Recorded, region: Arc<Region>, call: Call) -> Answe
         .await
 }
 
-/// Members given replace what was there, or add to it; `<Member>ToRemove` takes keys away.
+/// Members given replace what was there, or add to it; `<Member>ToRemove` takes keys away. What is
+/// not given stays as it was.
 fn apply(it: &Recorded, body: &mut Value, input: &Value) {
     for (member, value) in input.as_object().into_iter().flatten() {
         if member == it.name || value.is_null() {
@@ -315,7 +345,7 @@ fn apply(it: &Recorded, body: &mut Value, input: &Value) {
                 keys.for_each(|key| drop(present.remove(key)));
             }
         } else if let (true, Some(added)) =
-            (it.merged.contains(&member.as_str()), value.as_object())
+            (it.merged.contains(&member.as_str()) || it.is_partial(member), value.as_object())
         {
             family::default(body, member, Map::new());
             if let Some(present) = body.get_mut(member).and_then(Value::as_object_mut) {
@@ -365,7 +395,7 @@ async fn list(it: &'static Recorded, region: Arc<Region>, call: Call) -> Answer 
             family::set(&mut input, common, value);
         }
     }
-    let query = listing::query(&input, it.kind)?;
+    let query = listing::query(call.operation, &input, it.kind)?;
     let wanted: Vec<(&str, &Value)> = it
         .filters
         .iter()
@@ -380,7 +410,7 @@ async fn list(it: &'static Recorded, region: Arc<Region>, call: Call) -> Answer 
 }
 
 fn summary(it: &Recorded, row: Row) -> Value {
-    let mut body = row.body;
+    let mut body = shown(it, row);
     for (member, path) in it.aliases {
         if let Some(value) = body.pointer(path).cloned() {
             family::set(&mut body, member, value);
@@ -453,6 +483,49 @@ mod tests {
                 let kept = member.strip_suffix("ToRemove").unwrap_or(member);
                 assert!(shown.member(kept).is_some(), "Update{}: {member}", it.noun);
             }
+        }
+    }
+
+    #[test]
+    fn what_has_a_display_name_says_so() {
+        for it in FAMILIES {
+            let describe = sagemaker().operation(&format!("Describe{}", it.noun)).unwrap();
+            let shown = sagemaker().output(describe).unwrap();
+            assert_eq!(shown.member("DisplayName").is_some(), it.displayed, "{}", it.noun);
+        }
+    }
+
+    #[test]
+    fn what_an_update_does_not_name_stays() {
+        for it in FAMILIES {
+            let members = inputs("Update", it.noun).unwrap_or_default();
+            let kept = || members.iter().copied().filter(|member| !member.ends_with("ToRemove"));
+            let body: Map<String, Value> =
+                kept().map(|member| (member.to_owned(), json!({"before": 1}))).collect();
+            for changed in kept().filter(|member| *member != it.name) {
+                let mut after = Value::Object(body.clone());
+                apply(it, &mut after, &json!({ (it.name): "n", (changed): {"now": 2} }));
+                for (member, value) in &body {
+                    let expected = match (member == changed, adds(it, changed)) {
+                        (false, _) => value.clone(),
+                        (true, false) => json!({"now": 2}),
+                        (true, true) => json!({"before": 1, "now": 2}),
+                    };
+                    assert_eq!(after[member], expected, "Update{} {changed}", it.noun);
+                }
+            }
+        }
+    }
+
+    /// Whether what is given is put beside what is there: in AWS's words for trial components, and
+    /// where a repository's secret changes without its URL and branch.
+    fn adds(it: &Recorded, member: &str) -> bool {
+        match it.noun {
+            "TrialComponent" => {
+                ["Parameters", "InputArtifacts", "OutputArtifacts"].contains(&member)
+            }
+            "CodeRepository" => member == "GitConfig",
+            _ => false,
         }
     }
 

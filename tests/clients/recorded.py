@@ -33,6 +33,18 @@ def experiments():
     sm.delete_experiment(ExperimentName="Ex")
     refused("ResourceNotFound", "does not exist", sm.delete_experiment, ExperimentName="Ex")
 
+    for noun, more in (("experiment", {}), ("trial", {"ExperimentName": "shown"}), ("trial_component", {})):
+        name = "".join(word.capitalize() for word in noun.split("_")) + "Name"
+        getattr(sm, f"create_{noun}")(**{name: "shown"}, **more)
+        assert getattr(sm, f"describe_{noun}")(**{name: "shown"})["DisplayName"] == "shown"
+        listed = getattr(sm, f"list_{noun}s")()[f"{name.removesuffix('Name')}Summaries"]
+        assert [each["DisplayName"] for each in listed] == ["shown"]
+        getattr(sm, f"update_{noun}")(**{name: "shown"}, DisplayName="otherwise")
+        assert getattr(sm, f"describe_{noun}")(**{name: "shown"})["DisplayName"] == "otherwise"
+    sm.delete_trial(TrialName="shown")
+    sm.delete_experiment(ExperimentName="shown")
+    sm.delete_trial_component(TrialComponentName="shown")
+
     parameters = {"rate": {"NumberValue": 0.1}, "kind": {"StringValue": "tree"}}
     sm.create_trial_component(TrialComponentName="tc", Status={"PrimaryStatus": "InProgress"}, StartTime=1700000000, Parameters=parameters)
     sm.update_trial_component(TrialComponentName="tc", Parameters={"depth": {"NumberValue": 3}}, ParametersToRemove=["kind"])
@@ -65,6 +77,9 @@ def configs():
     assert sm.describe_code_repository(CodeRepositoryName="repo")["GitConfig"] == git
     refused("ValidationException", "Could not find", sm.describe_code_repository, CodeRepositoryName="none")
     assert [each["CodeRepositoryName"] for each in sm.list_code_repositories(NameContains="rep")["CodeRepositorySummaryList"]] == ["repo"]
+    secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:git"
+    sm.update_code_repository(CodeRepositoryName="repo", GitConfig={"SecretArn": secret})
+    assert sm.describe_code_repository(CodeRepositoryName="repo")["GitConfig"] == {**git, "SecretArn": secret}
     sm.delete_code_repository(CodeRepositoryName="repo")
     sm.create_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName="nb", OnStart=[{"Content": "ZWNobw=="}])
     sm.update_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName="nb", OnCreate=[{"Content": "ZWNobw=="}])

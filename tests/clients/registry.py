@@ -84,7 +84,7 @@ def groups():
     sm.create_model_package_group(ModelPackageGroupName="empty")
     names = [each["ModelPackageGroupName"] for page in sm.get_paginator("list_model_package_groups").paginate(
         PaginationConfig={"PageSize": 1}) for each in page["ModelPackageGroupSummaryList"]]
-    assert names == ["empty", "Iris"]
+    assert names == ["Iris", "empty"]
     assert sm.list_model_package_groups(CrossAccountFilterOption="CrossAccount")["ModelPackageGroupSummaryList"] == []
 
     refused("ValidationException", "Cannot find resource policy", sm.get_model_package_group_policy, ModelPackageGroupName="Iris")

@@ -15,6 +15,7 @@ use sagebrush::gateway::Limits;
 #[case::logs("logs.py")]
 #[case::recorded("recorded.py")]
 #[case::names("names.py")]
+#[case::lists("lists.py")]
 fn as_botocore_sees_it(#[case] script: &str) {
     let gate = Gate::start(Limits::default());
     let output = python::succeed(

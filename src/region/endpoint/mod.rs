@@ -160,7 +160,7 @@ async fn describe(region: Arc<Region>, call: Call) -> Answer {
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {
-    let query = listing::query(&call.input, kind::ENDPOINT)?;
+    let query = listing::query(call.operation, &call.input, kind::ENDPOINT)?;
     region.store().read(|snapshot| listing::page(snapshot, &query, "Endpoints"))
 }
 
@@ -280,7 +280,7 @@ fn weigh(fleet: &mut Fleet, wanted: &[Value], now: Timestamp) -> Result<(), Refu
         let name = entry.name("VariantName");
         if !seen.insert(name) {
             return Err(Refusal::Invalid(format!(
-                "Variant {name} appears more than once in DesiredWeightsAndCapacities."
+                "The variant name \"{name}\" was non-unique within the request."
             )));
         }
         let config = fleet.config.clone();

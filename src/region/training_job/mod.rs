@@ -55,7 +55,8 @@ pub(super) fn rows(table: &mut Table) {
         .behaves("DescribeTrainingJob", describe)
         .behaves_but(
             "ListTrainingJobs",
-            "StatusEquals filters before the page is cut, not after. No job has a warm pool.",
+            "StatusEquals filters before the page is cut, not after. No job has a warm pool. Without \
+             SortOrder the newest comes first, as AWS's own example has it; its reference says Ascending.",
             list,
         )
         .behaves("StopTrainingJob", stop)
@@ -202,7 +203,7 @@ fn document(row: Row) -> Value {
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {
-    let query = listing::query(&call.input, kind::TRAINING_JOB)?;
+    let query = listing::query(call.operation, &call.input, kind::TRAINING_JOB)?;
     let plan = call.input.text("TrainingPlanArnEquals").map(str::to_owned);
     let warm = call.input.has("WarmPoolStatusEquals");
     let keep = |row: &Row| {
