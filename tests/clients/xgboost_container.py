@@ -18,9 +18,16 @@ def csv(rows, labels=None, weights=None):
     columns = [column for column in (labels, weights) if column is not None]
     table = np.column_stack([*columns, rows]) if columns else np.asarray(rows)
     table = table.astype(np.float32)
-    text = ["" if np.isnan(value) else repr(float(value)) for value in table.ravel()]
-    width = table.shape[1]
-    lines = (",".join(text[start : start + width]) for start in range(0, len(text), width))
+    lines = (",".join("" if value != value else repr(value) for value in row.tolist()) for row in table)
+    return "\n".join(lines) + "\n"
+
+
+def libsvm(rows, labels, queries):
+    """Rows as the container reads them with the query of each; missing values are left out."""
+    lines = []
+    for label, query, row in zip(labels, queries, np.asarray(rows, dtype=np.float32)):
+        features = (f"{place}:{float(value)!r}" for place, value in enumerate(row) if not np.isnan(value))
+        lines.append(f"{float(label)!r} qid:{query} {' '.join(features)}")
     return "\n".join(lines) + "\n"
 
 
@@ -38,8 +45,8 @@ class Container:
     def model(self):
         return self.opt_ml / "model" / "xgboost-model"
 
-    def train(self, hyperparameters, train, validation=None):
-        """Trains on csv texts; answers the log. A failure raises what the container says of it."""
+    def train(self, hyperparameters, train, validation=None, content_type="text/csv"):
+        """Trains on texts; answers the log. A failure raises what the container says of it."""
         config = self.opt_ml / "input" / "config"
         channels = {"train": train}
         if validation is not None:
@@ -47,9 +54,9 @@ class Container:
         for name, text in channels.items():
             folder = self.opt_ml / "input" / "data" / name
             folder.mkdir(exist_ok=True)
-            (folder / "rows.csv").write_text(text)
+            (folder / "rows").write_text(text)
         given = {name: str(value) for name, value in hyperparameters.items()}
-        declared = {name: {"ContentType": "text/csv"} for name in channels}
+        declared = {name: {"ContentType": content_type} for name in channels}
         (config / "hyperparameters.json").write_text(json.dumps(given))
         (config / "inputdataconfig.json").write_text(json.dumps(declared))
         done = subprocess.run(

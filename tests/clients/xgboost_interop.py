@@ -1,6 +1,6 @@
 """Our xgboost and the XGBoost library, each with the other's models.
 
-    python xgboost_interop.py BINARY {to_library|from_library|refused|agree|quality}
+    python xgboost_interop.py BINARY {to_library|from_library|refused|agree|ranks|quality}
 """
 
 import json
@@ -18,7 +18,7 @@ import xgboost as xgb
 from sklearn import datasets
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 
-from xgboost_container import container, csv
+from xgboost_container import container, csv, libsvm
 
 MODELS = Path(__file__).parent / "xgboost_models"
 
@@ -234,6 +234,48 @@ def agree(binary):
         assert apart.max() < 1e-6, (objective, more, apart.max())
 
 
+RANKS = [
+    ("rank:ndcg", {}, 4),
+    ("rank:ndcg", {"eval_metric": "ndcg,ndcg@3,auc", "grow_policy": "lossguide", "max_leaves": 9}, 5),
+    ("rank:pairwise", {"eval_metric": "ndcg@5,ndcg@40"}, 4),
+    ("rank:map", {"eval_metric": "map,map@2,ndcg,auc,aucpr", "base_score": 0.5}, 1),
+    ("rank:map", {"monotone_constraints": "(1,)", "tree_method": "hist"}, 1),
+]
+
+
+def ranks(binary):
+    """Rows of queries are ordered as the library orders them, and measured as it measures them."""
+    random = np.random.default_rng(8)
+    for objective, more, greatest in RANKS:
+        sizes = random.integers(1, 60, 40)
+        queries = np.repeat(np.arange(len(sizes)), sizes)
+        rows = np.round(random.normal(size=(len(queries), 5)) * 8).astype(np.float32) / 8
+        signal = rows[:, 0] + rows[:, 1] * rows[:, 2] + random.normal(size=len(queries))
+        labels = np.clip(np.digitize(signal, np.linspace(-1, 2, greatest)), 0, greatest).astype(np.float32)
+        rows[random.random(rows.shape) < 0.1] = np.nan
+        given = {"max_depth": 4, "eta": 0.2, "objective": objective, **more}
+        library = {name: value for name, value in given.items() if name != "eval_metric"}
+        if "eval_metric" in given:
+            library["eval_metric"] = given["eval_metric"].split(",")
+        matrix, theirs = xgb.DMatrix(rows, labels, qid=queries), {}
+        booster = xgb.train(
+            {"tree_method": "hist", **library}, matrix, 8, evals=[(matrix, "train")],
+            evals_result=theirs, verbose_eval=False,
+        )
+        with container(binary) as ours:
+            text = libsvm(rows, labels, queries)
+            log = ours.train({"num_round": 8, **given}, text, content_type="text/libsvm")
+            model = xgb.Booster()
+            model.load_model(ours.model)
+            same(ours.predict(rows), model.predict(xgb.DMatrix(rows)), objective, f"{objective} {more}")
+        apart = np.abs(model.predict(matrix) - booster.predict(matrix))
+        print(f"{objective} {more}: max abs difference {apart.max():.3g}", flush=True)
+        assert apart.max() < 1e-5, (objective, more, apart.max())
+        for metric, scores in theirs["train"].items():
+            told = [float(score) for score in re.findall(rf"#011train-{re.escape(metric)}:(\S+?)(?=#011|\s)", log)]
+            np.testing.assert_allclose(told, scores, atol=2e-5, err_msg=f"{objective} {more} {metric}")
+
+
 def quality(binary):
     """Over repeated cross-validation our models are not worse than the library's, beyond noise."""
     for name, objective, load in [
@@ -287,6 +329,5 @@ def loss(predictions, labels):
 
 
 if __name__ == "__main__":
-    {"to_library": to_library, "from_library": from_library, "refused": refused, "agree": agree, "quality": quality}[
-        sys.argv[2]
-    ](sys.argv[1])
+    parts = [to_library, from_library, refused, agree, ranks, quality]
+    {part.__name__: part for part in parts}[sys.argv[2]](sys.argv[1])

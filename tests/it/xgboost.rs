@@ -30,6 +30,11 @@ fn both_grow_the_same_trees_where_bins_are_exact() {
 }
 
 #[test]
+fn both_order_the_rows_of_queries_alike() {
+    println!("{}", interop("ranks"));
+}
+
+#[test]
 fn our_models_are_as_good_as_the_librarys_over_repeated_cross_validation() {
     println!("{}", interop("quality"));
 }

@@ -17,6 +17,8 @@ pub struct Block {
     widest: usize,
     labels: Vec<f32>,
     weights: Vec<f32>,
+    /// The query of each row that names one.
+    queries: Vec<u64>,
 }
 
 /// Named features of the row with this index, kept until all widths are known.
@@ -36,6 +38,7 @@ impl Block {
             widest: 0,
             labels: Vec::new(),
             weights: Vec::new(),
+            queries: Vec::new(),
         }
     }
 
@@ -102,6 +105,11 @@ impl Block {
         self.weights.push(weight);
     }
 
+    #[inline]
+    pub fn push_query(&mut self, query: u64) {
+        self.queries.push(query);
+    }
+
     fn bounded(&self, columns: usize, line: usize) -> Result<(), DataError> {
         if self.rows.saturating_mul(columns) > MOST_CELLS {
             return Err(DataError::at(line, Problem::TooLarge { rows: self.rows, columns }));
@@ -127,6 +135,14 @@ impl Block {
         // Optional labels are all there or they are not used.
         let labels = if self.labels.len() == self.rows { self.labels } else { Vec::new() };
         let weights = if self.weights.len() == self.rows { self.weights } else { Vec::new() };
+        if !self.queries.is_empty() && self.queries.len() != self.rows {
+            let what = format!("{} of {} rows with a qid", self.queries.len(), self.rows);
+            return Err(DataError::new(DataError::malformed(
+                "a qid in every row or in none",
+                what,
+            )));
+        }
+        let queries = starts(&self.queries);
         let values = if self.sparse.is_empty() {
             self.values
         } else {
@@ -135,8 +151,18 @@ impl Block {
         let features = Matrix::new(columns, values).ok_or_else(|| {
             DataError::new(DataError::malformed("rows of numbers", "rows of different length"))
         })?;
-        Ok(Labelled { features, labels, weights })
+        Ok(Labelled { features, labels, weights, queries })
     }
+}
+
+/// Where the rows of each query start, and where the last one ends: neighbours with the same one are together.
+fn starts(queries: &[u64]) -> Vec<usize> {
+    let mut end = 0;
+    let ends = queries.chunk_by(|a, b| a == b).map(|query| {
+        end += query.len();
+        end
+    });
+    if queries.is_empty() { Vec::new() } else { std::iter::once(0).chain(ends).collect() }
 }
 
 /// Puts the sparse rows between the dense ones, in the order they came.

@@ -1,4 +1,4 @@
-//! `label[:weight] index:value …`, one row a line; indices count from 0, as XGBoost reads them.
+//! `label[:weight] [qid:query] index:value …`, one row a line; indices count from 0, as XGBoost reads them.
 
 use super::error::excerpt;
 use super::{Block, DataError, Labels, Layout, Problem};
@@ -40,9 +40,10 @@ impl Reader {
         }
         let mut features = Vec::with_capacity(fields.size_hint().0);
         for (position, field) in fields.enumerate() {
-            if field.starts_with("qid:") {
-                let what = format!("'{}': ranking groups are not supported", excerpt(field));
-                return Err(DataError::at(self.line, DataError::malformed("text/libsvm", what)));
+            if let Some(query) = field.strip_prefix("qid:").filter(|_| position == 0) {
+                let query = query.parse().map_err(|_| self.not_a_number(field, position + 2))?;
+                block.push_query(query);
+                continue;
             }
             features.push(pair(field).ok_or_else(|| self.not_a_number(field, position + 2))?);
         }
@@ -101,6 +102,18 @@ mod tests {
         let rows = parse(Format::LibSvm, b"0:5 2:7\n1 1:3\n", layout).unwrap();
         assert_eq!(rows.features.values(), [5.0, 0.0, 7.0, 0.0, 3.0, 0.0]);
         assert!(parse(Format::LibSvm, b"0:5 3:7\n", layout).is_err());
+    }
+
+    #[test]
+    fn rows_of_a_query_are_together() {
+        let text = b"1 qid:7 0:5\n0 qid:7 0:3\n1 qid:2 0:4\n0 qid:7 0:1\n";
+        let rows = parse(Format::LibSvm, text, Layout::TRAINING).unwrap();
+        assert_eq!(rows.queries, [0, 2, 3, 4]);
+        assert_eq!(rows.features.values(), [5.0, 3.0, 4.0, 1.0]);
+        let error = parse(Format::LibSvm, b"1 qid:7 0:5\n0 0:3\n", Layout::TRAINING).unwrap_err();
+        assert!(error.to_string().contains("1 of 2 rows with a qid"), "{error}");
+        assert!(parse(Format::LibSvm, b"1 qid:x 0:5\n", Layout::TRAINING).is_err());
+        assert!(parse(Format::LibSvm, b"1 0:5 qid:1\n", Layout::TRAINING).is_err());
     }
 
     #[test]

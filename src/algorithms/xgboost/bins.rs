@@ -3,8 +3,10 @@
 use crate::algorithms::Matrix;
 use rayon::prelude::*;
 
-/// Rows that one task cuts into bins.
-const BLOCK: usize = 256;
+/// Rows that one task works on.
+const BLOCK: usize = 1024;
+/// Columns that are read together: as many values lie in a cache line.
+const BATCH: usize = 16;
 
 /// Where each feature's bins end.
 ///
@@ -31,10 +33,9 @@ impl Cuts {
     /// Cuts every column of `matrix` into at most `max_bin` bins of about equal weight; a column of
     /// no more distinct values than that gets a bin for each.
     pub fn of(matrix: &Matrix, weights: &[f32], max_bin: usize) -> Self {
-        let columns: Vec<FeatureCuts> = (0..matrix.columns())
-            .into_par_iter()
-            .map(|column| cut_column(matrix, column, weights, max_bin.max(2)))
-            .collect();
+        let numbers: Vec<usize> = (0..matrix.columns()).collect();
+        let batches = numbers.chunks(BATCH);
+        let columns = batches.flat_map(|batch| cut_batch(matrix, batch, weights, max_bin.max(2)));
         let mut cuts =
             Self { starts: vec![0], values: Vec::new(), floors: Vec::new(), missing: Vec::new() };
         for column in columns {
@@ -80,11 +81,45 @@ impl Cuts {
     }
 }
 
-fn cut_column(matrix: &Matrix, column: usize, weights: &[f32], max_bin: usize) -> FeatureCuts {
-    let values = matrix.values().iter().skip(column).step_by(matrix.columns());
+/// Cuts neighbouring columns. Their values are first laid out column by column, in one walk over the rows.
+fn cut_batch(
+    matrix: &Matrix,
+    batch: &[usize],
+    weights: &[f32],
+    max_bin: usize,
+) -> Vec<FeatureCuts> {
+    let (rows, Some(&first)) = (matrix.rows(), batch.first()) else { return Vec::new() };
+    let mut columns = vec![0.0; rows * batch.len()];
+    let blocks = blocks_of(&mut columns, rows);
+    let values = matrix.values().par_chunks(matrix.columns() * BLOCK);
+    blocks.into_par_iter().zip(values).for_each(|(mut block, values)| {
+        for (row, values) in values.chunks_exact(matrix.columns()).enumerate() {
+            for (column, value) in block.iter_mut().zip(&values[first..]) {
+                column[row] = *value;
+            }
+        }
+    });
+    // A matrix without rows has columns, too.
+    let column = |place: usize| &columns[place * rows..(place + 1) * rows];
+    let places = (0..batch.len()).into_par_iter();
+    places.map(|place| cut_column(column(place), weights, max_bin)).collect()
+}
+
+/// The parts that each block of rows has of columns that lie one after the other.
+fn blocks_of<T>(columns: &mut [T], rows: usize) -> Vec<Vec<&mut [T]>> {
+    let mut blocks: Vec<Vec<&mut [T]>> = (0..rows.div_ceil(BLOCK)).map(|_| Vec::new()).collect();
+    for column in columns.chunks_mut(rows.max(1)) {
+        for (block, part) in blocks.iter_mut().zip(column.chunks_mut(BLOCK)) {
+            block.push(part);
+        }
+    }
+    blocks
+}
+
+fn cut_column(values: &[f32], weights: &[f32], max_bin: usize) -> FeatureCuts {
     let mut keys: Vec<(u32, f32)> = Vec::new();
     let mut plain: Vec<u32> = Vec::new();
-    for (row, value) in values.enumerate().filter(|(_, value)| !value.is_nan()) {
+    for (row, value) in values.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
         match weights.get(row) {
             Some(weight) => keys.push((key(*value), *weight)),
             None => plain.push(key(*value)),
@@ -101,7 +136,7 @@ fn cut_column(matrix: &Matrix, column: usize, weights: &[f32], max_bin: usize) -
             _ => runs.push((key, weight)),
         }
     }
-    let missing = present < matrix.rows();
+    let missing = present < values.len();
     let lowest = runs.first().map_or(0.0, |(key, _)| value(*key));
     let highest = runs.last().map_or(0.0, |(key, _)| value(*key));
     // A slot for missing values must not push 256 bins beyond what a byte can name.
@@ -190,20 +225,20 @@ fn encode<T: Copy + Default + Send + Sync>(
     cuts: &Cuts,
     code: impl Fn(usize) -> T + Sync,
 ) -> Table<T> {
-    let (rows, columns) = (matrix.rows().max(1), matrix.columns().max(1));
+    let (rows, columns) = (matrix.rows(), matrix.columns().max(1));
     let mut by_row = vec![T::default(); matrix.values().len()];
-    let blocks = by_row.par_chunks_mut(columns * BLOCK);
-    blocks.zip(matrix.values().par_chunks(columns * BLOCK)).for_each(|(codes, values)| {
-        for (codes, values) in codes.chunks_mut(columns).zip(values.chunks(columns)) {
+    let mut by_column = by_row.clone();
+    let blocks = blocks_of(&mut by_column, rows).into_par_iter();
+    let by_rows = by_row.par_chunks_mut(columns * BLOCK);
+    let values = matrix.values().par_chunks(columns * BLOCK);
+    blocks.zip(by_rows).zip(values).for_each(|((mut block, codes), values)| {
+        let pairs = codes.chunks_exact_mut(columns).zip(values.chunks_exact(columns));
+        for (row, (codes, values)) in pairs.enumerate() {
             for (feature, (slot, value)) in codes.iter_mut().zip(values).enumerate() {
-                *slot = code(cuts.bin(feature, *value));
+                let code = code(cuts.bin(feature, *value));
+                *slot = code;
+                block[feature][row] = code;
             }
-        }
-    });
-    let mut by_column = vec![T::default(); by_row.len()];
-    by_column.par_chunks_mut(rows).enumerate().for_each(|(feature, column)| {
-        for (slot, code) in column.iter_mut().zip(by_row.iter().skip(feature).step_by(columns)) {
-            *slot = *code;
         }
     });
     Table { by_row, by_column }

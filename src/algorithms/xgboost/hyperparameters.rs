@@ -7,6 +7,7 @@ use super::grow::{GrowPolicy, Growth};
 use super::metric::Metric;
 use super::objective::{Kind, Objective};
 use super::split::Regularization;
+use super::train::CrossValidation;
 use crate::algorithms::Failure;
 use std::collections::BTreeMap;
 
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug)]
 pub struct Hyperparameters {
     pub settings: Settings,
+    /// Of a job that trains a model for each fold.
+    pub cross_validation: Option<CrossValidation>,
     /// Whether the csv column behind the label is the row's weight.
     pub csv_weights: bool,
     /// Threads asked for.
@@ -50,6 +53,10 @@ impl Hyperparameters {
         let early_stopping = early_stopping(&checked, &settings);
         Ok(Self {
             settings: Settings { early_stopping, ..settings },
+            cross_validation: checked.count("_kfold").map(|folds| CrossValidation {
+                folds,
+                repeats: checked.count("_num_cv_round").unwrap_or(1),
+            }),
             csv_weights: checked.text("csv_weights") == Some("1"),
             threads: checked.count("nthread"),
             notes: notes(&checked),
@@ -64,7 +71,7 @@ fn objective(checked: &Checked) -> Result<Objective, Failure> {
             "Hyperparameter objective: {name} is not implemented in Sagebrush's own xgboost. These are: \
              reg:squarederror, reg:squaredlogerror, reg:absoluteerror, reg:pseudohubererror, reg:logistic, \
              reg:gamma, reg:tweedie, count:poisson, binary:logistic, binary:logitraw, binary:hinge, multi:softmax, \
-             multi:softprob."
+             multi:softprob, rank:pairwise, rank:ndcg, rank:map."
         ))
     })?;
     let number = |name, default: f32| checked.number(name).map_or(default, |value| value as f32);
@@ -110,18 +117,12 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
             return undone(name, value, advice);
         }
     }
-    for (name, advice) in [
-        ("updater", "Remove it: trees are grown by grow_quantile_histmaker."),
-        ("_kfold", "Remove it, and give a validation channel instead."),
-        ("_num_cv_round", "Remove it, and give a validation channel instead."),
-    ] {
-        match checked.text(name) {
-            Some("grow_quantile_histmaker") if name == "updater" => {}
-            Some(value) => return undone(name, value, advice),
-            None => {}
+    match checked.text("updater") {
+        None | Some("grow_quantile_histmaker") => Ok(()),
+        Some(value) => {
+            undone("updater", value, "Remove it: trees are grown by grow_quantile_histmaker.")
         }
     }
-    Ok(())
 }
 
 fn growth(checked: &Checked) -> Result<Growth, Failure> {
@@ -207,7 +208,8 @@ fn metric(name: &str, objective: &Objective) -> Result<(String, Metric), Failure
             "Hyperparameter eval_metric: {name} is not implemented in Sagebrush's own xgboost."
         ))
     })?;
-    if metric == Metric::Auc && !objective.kind.name().starts_with("binary:") {
+    let classifies = objective.kind.name().starts_with("binary:") || objective.kind.ranks();
+    if metric == Metric::Auc && !classifies {
         return Err(Failure::client(
             "Metric 'auc' can only be applied for classification and ranking problems.",
         ));
@@ -259,6 +261,9 @@ fn notes(checked: &Checked) -> Vec<String> {
             "early_stopping_rounds has no effect: neither eval_metric nor a tuning job names the metric to watch"
                 .to_owned(),
         );
+    }
+    if checked.text("_num_cv_round").is_some() && checked.text("_kfold").is_none() {
+        notes.push("_num_cv_round has no effect: it belongs to _kfold".to_owned());
     }
     if checked.text("interaction_constraints").is_some() {
         notes.push(
@@ -331,15 +336,15 @@ mod tests {
     #[rstest]
     #[case(&[("objective", "multi:softmax")], "Require input for parameter 'num_class' for multi-classification")]
     #[case(&[("objective", "binary:logistic"), ("num_class", "2")], "Do not need to setup parameter 'num_class'")]
-    #[case(&[("objective", "rank:ndcg")], "objective: rank:ndcg is not implemented")]
+    #[case(&[("objective", "survival:cox")], "objective: survival:cox is not implemented")]
     #[case(&[("booster", "dart")], "booster: dart is not implemented")]
     #[case(&[("monotone_constraints", "(1,0)")], "monotone_constraints can be used only when the tree_method")]
     #[case(&[("objective", "reg:absoluteerror"), ("num_parallel_tree", "2")], "Boosting random forest is not supported")]
-    #[case(&[("_kfold", "5")], "_kfold: 5 is not implemented")]
     #[case(&[("max_bin", "1")], "max_bin should be greater equal to 2")]
     #[case(&[("eval_metric", "auc")], "Metric 'auc' can only be applied for classification")]
     #[case(&[("eval_metric", "mlogloss")], "mlogloss does not go with reg:squarederror")]
-    #[case(&[("eval_metric", "ndcg")], "ndcg is not implemented")]
+    #[case(&[("eval_metric", "ndcg@0")], "ndcg@0 is not implemented")]
+    #[case(&[("eval_metric", "cox-nloglik")], "cox-nloglik is not implemented")]
     #[case(&[("objective", "binary:logistic"), ("base_score", "1")], "base_score must be in (0,1) for logistic loss")]
     fn what_does_not_go_together_or_is_not_done_is_refused(
         #[case] given: &[(&str, &str)],

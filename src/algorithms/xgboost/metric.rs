@@ -1,6 +1,8 @@
 //! How good the predictions are, by the names and formulas of XGBoost's `eval_metric`.
 
 use super::objective::{self, Kind, Objective};
+use super::ranking::Ranking;
+use crate::algorithms::Failure;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -36,6 +38,7 @@ pub enum Metric {
     PrecisionMacro,
     Recall,
     RecallMacro,
+    Ranking(Ranking),
 }
 
 const NAMES: &[(&str, Metric)] = &[
@@ -78,6 +81,8 @@ pub struct Scored<'a> {
     pub labels: &'a [f32],
     /// Empty when every row counts the same.
     pub weights: &'a [f32],
+    /// Where the rows of each query start, and where the last one ends; empty when they are one.
+    pub queries: &'a [usize],
 }
 
 impl Metric {
@@ -85,7 +90,16 @@ impl Metric {
         if let Some(threshold) = name.strip_prefix("error@") {
             return threshold.trim().parse().ok().map(Self::Error);
         }
-        NAMES.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric)
+        let known = NAMES.iter().find(|(known, _)| *known == name).map(|(_, metric)| *metric);
+        known.or_else(|| Ranking::named(name).map(Self::Ranking))
+    }
+
+    /// Refuses labels that it cannot measure by, in the library's words.
+    pub fn check_labels(self, labels: &[f32]) -> Result<(), Failure> {
+        match self {
+            Self::Ranking(ranking) => ranking.order.check_labels(labels),
+            _ => Ok(()),
+        }
     }
 
     /// Whether more is better.
@@ -103,6 +117,7 @@ impl Metric {
                 | Self::PrecisionMacro
                 | Self::Recall
                 | Self::RecallMacro
+                | Self::Ranking(_)
         )
     }
 
@@ -143,7 +158,10 @@ impl Metric {
 
     pub fn evaluate(self, scored: &Scored<'_>) -> f64 {
         match self {
+            Self::Auc if !scored.queries.is_empty() => Ranking::auc(scored),
             Self::Auc => auc(scored),
+            Self::Ranking(ranking) => ranking.evaluate(scored),
+            Self::Aucpr if !scored.queries.is_empty() => Ranking::mean_of_queries(scored, aucpr),
             Self::Aucpr => aucpr(scored),
             Self::R2 => r2(scored),
             Self::Rmse => scored.mean(|p, y| (p - y) * (p - y)).sqrt(),
@@ -426,7 +444,7 @@ mod tests {
 
     fn binary(metric: &str, margins: &[f32], labels: &[f32], weights: &[f32]) -> f64 {
         let objective = Objective::new(Kind::SquaredError);
-        let scored = Scored { objective: &objective, margins, labels, weights };
+        let scored = Scored { objective: &objective, margins, labels, weights, queries: &[] };
         Metric::named(metric).unwrap().evaluate(&scored)
     }
 
@@ -477,6 +495,7 @@ mod tests {
             margins: &[1.0, 0.0, 0.0, 1.0],
             labels: &[0.0, 0.0],
             weights: &[],
+            queries: &[],
         };
         assert_eq!(Metric::Merror.evaluate(&scored), 0.5);
         let p = 1.0_f64.exp() / (1.0 + 1.0_f64.exp());
@@ -490,6 +509,6 @@ mod tests {
         assert!(Metric::Rmse.mismatch(&classes).is_some());
         assert!(Metric::Mlogloss.mismatch(&Objective::new(Kind::SquaredError)).is_some());
         assert!(Metric::Accuracy.mismatch(&classes).is_none());
-        assert_eq!(Metric::named("ndcg"), None);
+        assert_eq!(Metric::named("ndcg@"), None);
     }
 }

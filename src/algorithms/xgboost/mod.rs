@@ -19,6 +19,7 @@ mod median;
 mod metric;
 mod model;
 mod objective;
+mod ranking;
 mod serve;
 mod split;
 mod train;

@@ -79,6 +79,19 @@ fn objective(objective: &Objective) -> Node {
             "tweedie_variance_power",
             objective.tweedie_variance_power.to_string(),
         ),
+        Kind::RankPairwise | Kind::RankNdcg | Kind::RankMap => {
+            let parameters = [
+                ("lambdarank_bias_norm", "1"),
+                ("lambdarank_normalization", "1"),
+                ("lambdarank_num_pair_per_sample", "4294967295"),
+                ("lambdarank_pair_method", "topk"),
+                ("lambdarank_score_normalization", "1"),
+                ("lambdarank_unbiased", "0"),
+                ("ndcg_exp_gain", "1"),
+            ];
+            let parameters = parameters.map(|(parameter, value)| (parameter, Node::text(value)));
+            Node::map([name, ("lambdarank_param", Node::map(parameters))])
+        }
         Kind::PseudoHuber => with("pseudo_huber_param", "huber_slope", "1".to_owned()),
         _ => Node::map([name]),
     }

@@ -69,7 +69,12 @@ impl Kind {
 
     /// Whether it can be trained with here, not only served.
     pub fn trains(self) -> bool {
-        !matches!(self, Self::RankPairwise | Self::RankNdcg | Self::RankMap | Self::Cox)
+        self != Self::Cox
+    }
+
+    /// Whether rows are ordered within their queries.
+    pub fn ranks(self) -> bool {
+        matches!(self, Self::RankPairwise | Self::RankNdcg | Self::RankMap)
     }
 }
 
@@ -130,8 +135,8 @@ impl Objective {
             Kind::Gamma => "gamma-deviance",
             Kind::Tweedie => "tweedie-nloglik",
             Kind::Softmax | Kind::Softprob => "mlogloss",
-            Kind::RankPairwise | Kind::RankNdcg => "ndcg",
-            Kind::RankMap => "map",
+            Kind::RankPairwise | Kind::RankNdcg => "ndcg@32",
+            Kind::RankMap => "map@32",
             Kind::Cox => "cox-nloglik",
         }
     }

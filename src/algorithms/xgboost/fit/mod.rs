@@ -9,6 +9,7 @@ use super::grow::{self, Growth, Workspace};
 use super::median;
 use super::metric::{Metric, Scored};
 use super::objective::{Gradient, Objective};
+use super::ranking;
 use super::tree::Tree;
 use crate::algorithms::Failure;
 use crate::algorithms::data::Labelled;
@@ -34,6 +35,16 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Refuses labels and weights that the objective or a metric cannot take.
+    pub fn check(&self, set: &Labelled) -> Result<(), Failure> {
+        self.objective.check_labels(&set.labels)?;
+        let ranks = |metric: &Metric| matches!(metric, Metric::Ranking(_));
+        if self.objective.kind.ranks() || self.metrics.iter().any(|(_, metric)| ranks(metric)) {
+            ranking::check(self.objective.kind, set)?;
+        }
+        self.metrics.iter().try_for_each(|(_, metric)| metric.check_labels(&set.labels))
+    }
+
     /// Refuses constraints on more features than there are, in the library's words.
     pub fn check_columns(&self, columns: usize) -> Result<(), Failure> {
         if self.growth.monotone.len() > columns {
@@ -75,41 +86,61 @@ pub struct Round<'a> {
     pub is_last: bool,
 }
 
-/// Fits on `train`, watching `validation` where there is one. A `resumed` model is boosted further.
+/// The rows of a fit.
+#[derive(Clone, Copy)]
+pub struct Sets<'a> {
+    pub train: &'a Labelled,
+    /// What is scored as `train`, where that is more than the rows that are fitted on.
+    pub shown: Option<&'a Labelled>,
+    /// What is watched for early stopping.
+    pub validation: Option<&'a Labelled>,
+}
+
+/// Fits on the training rows, and scores every set after each round. A `resumed` model is boosted further.
 ///
-/// `each_round` is called after each round and may end training. The labels must have passed
-/// [`Objective::check_labels`]. With early stopping the model ends with its best round.
+/// `each_round` is called after each round and may end training. The sets must have passed
+/// [`Settings::check`]. With early stopping the model ends with its best round.
 pub fn fit<E>(
     settings: &Settings,
-    train: &Labelled,
-    validation: Option<&Labelled>,
+    sets: &Sets<'_>,
     resumed: Option<Booster>,
     mut each_round: impl FnMut(&Round<'_>) -> Result<ControlFlow<()>, E>,
 ) -> Result<Booster, E> {
+    let train = sets.train;
     let cuts = Cuts::of(&train.features, &train.weights, settings.max_bin);
     let data = Binned::of(&train.features, cuts);
     let mut booster = resumed.unwrap_or_else(|| start(settings, train));
     let mut margins = Margins::of(&booster, train);
-    let mut watched = validation.map(|set| (set, Margins::of(&booster, set)));
+    let others = [("train", sets.shown), ("validation", sets.validation)];
+    let others = others.into_iter().filter_map(|(name, set)| Some((name, set?)));
+    let mut others: Vec<_> =
+        others.map(|(name, set)| (name, set, Margins::of(&booster, set))).collect();
     let mut gradients = vec![[0.0; 2]; margins.values.len()];
     let mut boosting = Boosting::new(settings, train, &data);
     let mut best = Best::of_resumed(settings, &booster);
     for number in booster.rounds()..settings.rounds {
         let objective = &settings.objective;
-        objective.gradients(&margins.values, &train.labels, &train.weights, &mut gradients);
+        if objective.kind.ranks() {
+            ranking::gradients(objective.kind, train, &margins.values, &mut gradients);
+        } else {
+            objective.gradients(&margins.values, &train.labels, &train.weights, &mut gradients);
+        }
         let trees = boosting.round(number, &gradients, &mut margins);
-        if let Some((set, margins)) = &mut watched {
+        for (_, set, margins) in &mut others {
             margins.add(&trees, set);
         }
         for (group, trees) in trees.into_iter().enumerate() {
             booster.tree_groups.resize(booster.tree_groups.len() + trees.len(), group);
             booster.trees.extend(trees);
         }
-        let mut scores = vec![("train", measure(settings, train, &margins))];
-        if let Some((set, margins)) = &watched {
-            scores.push(("validation", measure(settings, set, margins)));
+        let mut scores = Vec::new();
+        if sets.shown.is_none() {
+            scores.push(("train", measure(settings, train, &margins)));
         }
-        let stop = match (&settings.early_stopping, &watched) {
+        for (name, set, margins) in &others {
+            scores.push((name, measure(settings, set, margins)));
+        }
+        let stop = match (&settings.early_stopping, sets.validation) {
             (Some(rule), Some(_)) => watch(rule, &scores, number, &mut best, &mut booster),
             _ => false,
         };
@@ -126,7 +157,14 @@ pub fn fit<E>(
 }
 
 fn start(settings: &Settings, train: &Labelled) -> Booster {
-    let estimate = || settings.objective.estimate_base_score(&train.labels, &train.weights);
+    let objective = &settings.objective;
+    let estimate = || {
+        if objective.kind.ranks() {
+            ranking::base_score(objective.kind, train)
+        } else {
+            objective.estimate_base_score(&train.labels, &train.weights)
+        }
+    };
     let base_score = settings.base_score.unwrap_or_else(estimate);
     Booster {
         parallel_trees: settings.parallel_trees,
@@ -234,6 +272,7 @@ fn measure(settings: &Settings, set: &Labelled, margins: &Margins) -> Vec<f64> {
         margins: &margins.values,
         labels: &set.labels,
         weights: &set.weights,
+        queries: &set.queries,
     };
     settings.metrics.par_iter().map(|(_, metric)| metric.evaluate(&scored)).collect()
 }

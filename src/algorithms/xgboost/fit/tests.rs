@@ -57,7 +57,15 @@ fn data(rows: usize, seed: u64, kind: Kind) -> Labelled {
         });
         values.extend(row);
     }
-    Labelled { features: Matrix::new(3, values).unwrap(), labels, weights: Vec::new() }
+    Labelled { features: Matrix::new(3, values).unwrap(), labels, ..Labelled::default() }
+}
+
+fn of(train: &Labelled) -> Sets<'_> {
+    Sets { train, shown: None, validation: None }
+}
+
+fn validated<'a>(train: &'a Labelled, validation: &'a Labelled) -> Sets<'a> {
+    Sets { validation: Some(validation), ..of(train) }
 }
 
 fn quiet(_: &Round<'_>) -> Result<ControlFlow<()>, ()> {
@@ -73,7 +81,7 @@ fn training_scores_are_those_of_the_model_that_comes_out() {
         let validation = data(300, 2, kind);
         let settings = Settings { subsample, ..settings(kind, 12) };
         let mut last = Vec::new();
-        let booster = fit(&settings, &train, Some(&validation), None, |round| {
+        let booster = fit(&settings, &validated(&train, &validation), None, |round| {
             last = round.scores.to_vec();
             quiet(round)
         })
@@ -101,7 +109,7 @@ proptest! {
             settings.growth.max_leaves = 12;
         }
         let train = data(300, seed, Kind::SquaredError);
-        let forest = fit(&settings, &train, None, None, quiet).unwrap().forest();
+        let forest = fit(&settings, &of(&train), None, quiet).unwrap().forest();
         for row in train.features.iter_rows().take(20) {
             for (feature, direction) in [(0, 1.0), (1, -1.0)] {
                 let along = (0..20_u8).flat_map(|place| {
@@ -121,7 +129,7 @@ proptest! {
         let mut settings = settings(Kind::SquaredError, 6);
         settings.growth.interactions = vec![vec![0, 2], vec![1, 2]];
         let train = data(400, seed, Kind::SquaredError);
-        let booster = fit(&settings, &train, None, None, quiet).unwrap();
+        let booster = fit(&settings, &of(&train), None, quiet).unwrap();
         for tree in &booster.trees {
             for leaf in (0..tree.nodes()).filter(|node| tree.left[*node] == NO_CHILD) {
                 let mut met = [false; 3];
@@ -142,14 +150,14 @@ fn each_round_of_a_forest_has_its_trees_each_with_a_share_of_the_rate() {
         let train = data(400, 1, kind);
         let one = settings(kind, 2);
         let three = Settings { parallel_trees: 3, ..one.clone() };
-        let booster = fit(&three, &train, None, None, quiet).unwrap();
+        let booster = fit(&three, &of(&train), None, quiet).unwrap();
         let groups = one.objective.groups();
         assert_eq!((booster.rounds(), booster.trees.len()), (2, 2 * 3 * groups));
         let round: Vec<usize> = (0..groups).flat_map(|group| [group; 3]).collect();
         assert_eq!(booster.tree_groups, [round.clone(), round].concat());
         // Without sampling the three are alike, and together as good as the one.
         assert_eq!(booster.trees[0], booster.trees[2]);
-        let single = fit(&one, &train, None, None, quiet).unwrap().forest();
+        let single = fit(&one, &of(&train), None, quiet).unwrap().forest();
         for (a, b) in
             booster.forest().predict(&train.features).iter().zip(single.predict(&train.features))
         {
@@ -157,7 +165,7 @@ fn each_round_of_a_forest_has_its_trees_each_with_a_share_of_the_rate() {
         }
         // With sampling they are not.
         let sampled = Settings { subsample: 0.5, ..three };
-        let sampled = fit(&sampled, &train, None, None, quiet).unwrap();
+        let sampled = fit(&sampled, &of(&train), None, quiet).unwrap();
         assert_ne!(sampled.trees[0], sampled.trees[1]);
     }
 }
@@ -169,7 +177,7 @@ fn leaves_of_absolute_error_are_medians_of_what_is_left() {
         growth: Growth { learning_rate: 1.0, ..settings(Kind::AbsoluteError, 1).growth },
         ..settings(Kind::AbsoluteError, 1)
     };
-    let booster = fit(&settings, &train, None, None, quiet).unwrap();
+    let booster = fit(&settings, &of(&train), None, quiet).unwrap();
     assert_eq!(booster.base_score, [median::median(&train.labels, &[])]);
     let forest = booster.forest();
     let predictions = forest.predict(&train.features);
@@ -190,7 +198,8 @@ fn every_kind_of_problem_is_learnt() {
     {
         let mut score = f64::MAX;
         let settings = settings(kind, 40);
-        fit(&settings, &data(2000, 1, kind), Some(&data(1000, 2, kind)), None, |round| {
+        let (train, validation) = (data(2000, 1, kind), data(1000, 2, kind));
+        fit(&settings, &validated(&train, &validation), None, |round| {
             score = round.scores[1].1[0];
             quiet(round)
         })
@@ -208,7 +217,7 @@ fn early_stopping_keeps_the_best_round_and_names_it() {
         ..settings(Kind::BinaryLogistic, 200)
     };
     let mut seen = Vec::new();
-    let booster = fit(&settings, &train, Some(&validation), None, |round| {
+    let booster = fit(&settings, &validated(&train, &validation), None, |round| {
         seen.push(round.scores[1].1[0]);
         quiet(round)
     })
@@ -223,10 +232,10 @@ fn early_stopping_keeps_the_best_round_and_names_it() {
 fn a_resumed_model_ends_as_one_never_interrupted() {
     let train = data(500, 1, Kind::Softprob);
     let settings = Settings { subsample: 0.7, ..settings(Kind::Softprob, 10) };
-    let whole = fit(&settings, &train, None, None, quiet).unwrap();
+    let whole = fit(&settings, &of(&train), None, quiet).unwrap();
     let half = Settings { rounds: 4, ..settings.clone() };
-    let half = fit(&half, &train, None, None, quiet).unwrap();
-    let resumed = fit(&settings, &train, None, Some(half), quiet).unwrap();
+    let half = fit(&half, &of(&train), None, quiet).unwrap();
+    let resumed = fit(&settings, &of(&train), Some(half), quiet).unwrap();
     assert_eq!(resumed.trees.len(), whole.trees.len());
     assert_eq!(resumed, whole);
 }
@@ -234,7 +243,7 @@ fn a_resumed_model_ends_as_one_never_interrupted() {
 #[test]
 fn a_stop_ends_training_after_the_round() {
     let train = data(100, 1, Kind::SquaredError);
-    let booster = fit(&settings(Kind::SquaredError, 50), &train, None, None, |round| {
+    let booster = fit(&settings(Kind::SquaredError, 50), &of(&train), None, |round| {
         Ok::<_, ()>(if round.number == 6 {
             ControlFlow::Break(())
         } else {
@@ -257,8 +266,8 @@ fn a_weight_of_two_is_a_row_given_twice() {
     };
     let weighted = Labelled { weights: vec![2.0; 300], ..data(300, 1, Kind::SquaredError) };
     let settings = settings(Kind::SquaredError, 5);
-    let one = fit(&settings, &twice, None, None, quiet).unwrap().forest();
-    let other = fit(&settings, &weighted, None, None, quiet).unwrap().forest();
+    let one = fit(&settings, &of(&twice), None, quiet).unwrap().forest();
+    let other = fit(&settings, &of(&weighted), None, quiet).unwrap().forest();
     let rows = data(50, 9, Kind::SquaredError).features;
     for (a, b) in one.predict(&rows).iter().zip(other.predict(&rows)) {
         assert!((a - b).abs() < 1e-4);

@@ -51,6 +51,7 @@ impl Keeper {
         if !is_last && began < self.due {
             return Ok(());
         }
+        std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, &error))?;
         // The suffix keeps SageMaker from uploading what is not whole.
         let unfinished = folder.join(format!("{CHECKPOINT}.{round}.sagemaker-ignore"));
         let path = folder.join(format!("{CHECKPOINT}.{round}"));

@@ -1,16 +1,18 @@
 //! A training job: channels in, log lines out, the model and its checkpoints on disk.
 
 mod checkpoint;
+mod cross_validation;
 mod data;
 #[cfg(test)]
 mod tests;
 
-use super::fit::{Round, Settings, fit};
+use super::fit::{Round, Sets, Settings, fit};
 use super::hyperparameters::Hyperparameters;
 use super::{Booster, MODEL_FILE};
-use crate::algorithms::data::Labelled;
 use crate::algorithms::{Channel, Failure, TrainingInput};
 use checkpoint::Keeper;
+pub use cross_validation::CrossValidation;
+use cross_validation::Scores;
 use std::fmt::Write as _;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -57,15 +59,19 @@ fn train_with(
     let settings = &hyperparameters.settings;
     settings.check_columns(columns)?;
     for set in std::iter::once(&train).chain(&validation) {
-        settings.objective.check_labels(&set.labels)?;
+        settings.check(set)?;
         data::check_values(set)?;
     }
     if settings.early_stopping.is_some() && validation.is_none() {
         log.info("early_stopping_rounds has no effect: there is no validation channel to watch")?;
     }
     let mut run = Run { job, settings, pool: &pool, keeper, log };
+    if let Some(plan) = hyperparameters.cross_validation {
+        return cross_validation::run(&mut run, plan, &train, validation.as_ref());
+    }
     let started = std::time::Instant::now();
-    let booster = run.fit(&train, validation.as_ref(), job.checkpoint_dir.as_deref())?;
+    let sets = Sets { train: &train, shown: None, validation: validation.as_ref() };
+    let (booster, _) = run.fit(&sets, job.checkpoint_dir.as_deref())?;
     let seconds = started.elapsed().as_secs_f64();
     run.log
         .info(&format!("Fitting took {seconds:.3} s; the model has {} rounds", booster.rounds()))?;
@@ -86,18 +92,22 @@ impl Run<'_, '_> {
     /// logged here, as the log is not shared among threads.
     fn fit(
         &mut self,
-        train: &Labelled,
-        validation: Option<&Labelled>,
+        sets: &Sets<'_>,
         checkpoints: Option<&Path>,
-    ) -> Result<Booster, Failure> {
+    ) -> Result<(Booster, Scores), Failure> {
         let Self { job, settings, pool, keeper, log } = self;
         let settings: &Settings = settings;
-        let columns = train.features.columns();
+        let columns = sets.train.features.columns();
         let resumed = checkpoint::resume(checkpoints, settings, columns, log)?;
+        let mut last = Scores::new();
         let (told, lines) = sync_channel::<String>(0);
         let (answer, answers) = sync_channel::<Result<ControlFlow<()>, Failure>>(0);
         let gone = || Failure::internal("the thread that writes the log is gone");
+        let scores = &mut last;
         let each_round = move |round: &Round<'_>| {
+            if round.is_last {
+                *scores = round.scores.to_vec();
+            }
             told.send(line(settings, round)).map_err(|_| gone())?;
             let flow = answers.recv().map_err(|_| gone())??;
             if let Some(folder) = checkpoints {
@@ -106,17 +116,17 @@ impl Run<'_, '_> {
             }
             Ok(flow)
         };
-        std::thread::scope(|scope| {
-            let fitting = scope.spawn(move || {
-                pool.install(move || fit(settings, train, validation, resumed, each_round))
-            });
+        let booster = std::thread::scope(|scope| {
+            let fitting =
+                scope.spawn(move || pool.install(move || fit(settings, sets, resumed, each_round)));
             for line in lines {
                 if answer.send(log_round(job, log, &line)).is_err() {
                     break;
                 }
             }
             fitting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-        })
+        })?;
+        Ok((booster, last))
     }
 }
 

@@ -145,6 +145,40 @@ fn checkpoints_are_written_by_time_and_when_training_ends() {
 }
 
 #[test]
+fn every_fold_has_its_model_and_every_row_what_they_predict() {
+    let (root, job) =
+        job(&[("_kfold", "3"), ("_num_cv_round", "2"), ("eval_metric", "logloss,error")]);
+    let (outcome, log) = run(&job);
+    outcome.unwrap();
+    let model = |number: usize| job.model_dir.join(format!("{MODEL_FILE}-{number}"));
+    let models: Vec<Booster> =
+        (0..6).map(|number| model::read(&std::fs::read(model(number)).unwrap()).unwrap()).collect();
+    assert!(models.iter().all(|model| model.rounds() == 6));
+    assert_ne!(models[0], models[3], "the second round parts the rows otherwise");
+    assert!(!job.model_dir.join(MODEL_FILE).exists());
+    assert!(log.contains("Run 2-round of 3-fold cross validation with 600 rows"), "{log}");
+    let means: Vec<&str> = log.lines().filter(|line| line.starts_with("[6]#011")).collect();
+    assert_eq!(means.len(), 3, "of each round and of both: {log}");
+    // The mean is that of what the folds' last rounds showed of the whole channels.
+    let score = |line: &str, name: &str| -> f64 {
+        let text = line.split("#011").find_map(|part| part.strip_prefix(name)).unwrap();
+        text.trim_start_matches(':').parse().unwrap()
+    };
+    let last: Vec<&str> = log.lines().filter(|line| line.starts_with("[5]#011")).collect();
+    for name in ["train-logloss", "validation-logloss", "validation-error"] {
+        let mean = last[..3].iter().map(|line| score(line, name)).sum::<f64>() / 3.0;
+        assert!((mean - score(means[0], name)).abs() < 2e-5, "{name}");
+    }
+    let predictions = std::fs::read_to_string(root.path().join("output/predictions.csv")).unwrap();
+    assert_eq!(predictions.lines().count(), 600);
+    let right = |line: &str| {
+        let fields: Vec<f64> = line.split(',').map(|field| field.parse().unwrap()).collect();
+        fields[0] == fields[2] && (fields[1] > 0.5) == (fields[2] > 0.5)
+    };
+    assert!(predictions.lines().filter(|line| right(line)).count() > 450);
+}
+
+#[test]
 fn an_interrupted_training_goes_on_from_its_checkpoint() {
     let (_plain_root, plain) = job(&[("num_round", "9"), ("subsample", "0.8")]);
     run(&plain).0.unwrap();
