@@ -229,3 +229,28 @@ fn document<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Fa
         Failure::internal(format!("{} is not what it should be: {error}", path.display()))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checkpoints_lie_where_the_jobs_configuration_says_and_nowhere_without_one() {
+        let root = tempfile::tempdir().unwrap();
+        let config = root.path().join("opt/ml/input/config");
+        std::fs::create_dir_all(&config).unwrap();
+        std::fs::create_dir_all(root.path().join("opt/ml/checkpoints")).unwrap();
+        let folder = || TrainingInput::read(root.path()).unwrap().checkpoint_dir;
+        assert_eq!(folder(), None);
+        let configure =
+            |text: &str| std::fs::write(config.join("checkpointconfig.json"), text).unwrap();
+        configure(r#"{"S3Uri": "s3://b/c"}"#);
+        assert_eq!(folder(), Some(root.path().join("opt/ml/checkpoints")));
+        configure(r#"{"S3Uri": "s3://b/c", "LocalPath": "/opt/ml/kept"}"#);
+        let kept = folder().unwrap();
+        assert_eq!(kept, root.path().join("opt/ml/kept"));
+        assert!(kept.is_dir());
+        configure(r#"{"S3Uri": "s3://b/c", "LocalPath": "/../../outside"}"#);
+        assert_eq!(folder(), Some(root.path().join("outside")), "it stays below the root");
+    }
+}

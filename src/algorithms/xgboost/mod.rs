@@ -2,9 +2,9 @@
 //! model format of the XGBoost library.
 //!
 //! Features are cut into [`bins`] at their quantiles; a tree is grown ([`grow`]) by summing the
-//! gradients ([`objective`]) of a node's rows over the bins ([`histogram`]) and taking the split that
-//! lowers the loss most ([`split`]); [`fit`] repeats that. Around this core, [`model`] is the
-//! library's document, [`declared`] and [`hyperparameters`] are the container's hyperparameters, and
+//! gradients ([`objective`], [`ranking`]) of a node's rows over the bins ([`histogram`]) and taking the
+//! split that lowers the loss most ([`split`]); [`fit`] repeats that. Around this core, [`model`] is the
+//! library's document, [`declared`], [`hyperparameters`] and [`constraints`] are the container's hyperparameters, and
 //! [`train`] and [`serve`] are what the container does.
 
 mod bins;

@@ -15,6 +15,7 @@ use crate::algorithms::Failure;
 use crate::algorithms::data::Labelled;
 use rayon::prelude::*;
 use std::ops::ControlFlow;
+use std::sync::{Mutex, PoisonError};
 
 /// What a fit is to do, every value settled.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ pub fn fit<E>(
     let mut others: Vec<_> =
         others.map(|(name, set)| (name, set, Margins::of(&booster, set))).collect();
     let mut gradients = vec![[0.0; 2]; margins.values.len()];
-    let mut boosting = Boosting::new(settings, train, &data);
+    let boosting = Boosting::new(settings, train, &data);
     let mut best = Best::of_resumed(settings, &booster);
     for number in booster.rounds()..settings.rounds {
         let objective = &settings.objective;
@@ -172,8 +173,8 @@ fn start(settings: &Settings, train: &Labelled) -> Booster {
     }
 }
 
-/// A group with its gradients, its margins and its workspace.
-type Share<'a> = (usize, ((&'a [Gradient], &'a mut [f32]), &'a mut Workspace));
+/// A group with its gradients and its margins.
+type Share<'a> = (usize, (&'a [Gradient], &'a mut [f32]));
 
 /// What every round needs again.
 struct Boosting<'a> {
@@ -181,8 +182,8 @@ struct Boosting<'a> {
     growth: Growth,
     train: &'a Labelled,
     data: &'a Binned,
-    /// One for each group.
-    workspaces: Vec<Workspace>,
+    /// As many as trees have grown at once.
+    spare: Mutex<Vec<Workspace>>,
 }
 
 impl<'a> Boosting<'a> {
@@ -191,33 +192,32 @@ impl<'a> Boosting<'a> {
             learning_rate: settings.growth.learning_rate / settings.parallel_trees as f32,
             ..settings.growth.clone()
         };
-        let workspaces = (0..settings.objective.groups()).map(|_| Workspace::new(data)).collect();
-        Self { settings, growth, train, data, workspaces }
+        Self { settings, growth, train, data, spare: Mutex::default() }
     }
 
     /// Grows the round's trees, group by group, and adds them to the margins.
     fn round(
-        &mut self,
+        &self,
         number: usize,
         gradients: &[Gradient],
         margins: &mut Margins,
     ) -> Vec<Vec<Tree>> {
         let rows = self.train.labels.len().max(1);
-        let mut workspaces = std::mem::take(&mut self.workspaces);
-        let boosting = &*self;
-        let grow = |(group, ((gradients, margins), workspace)): Share<'_>| -> Vec<Tree> {
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let grow = |(group, (gradients, margins)): Share<'_>| -> Vec<Tree> {
+            let taken = spare().pop();
+            let mut workspace = taken.unwrap_or_else(|| Workspace::new(self.data));
             let one =
-                |member| boosting.tree([number, group, member], gradients, margins, workspace);
-            (0..boosting.settings.parallel_trees).map(one).collect()
+                |member| self.tree([number, group, member], gradients, margins, &mut workspace);
+            let trees = (0..self.settings.parallel_trees).map(one).collect();
+            spare().push(workspace);
+            trees
         };
-        let trees = if let [workspace] = workspaces.as_mut_slice() {
-            vec![grow((0, ((gradients, &mut margins.values), workspace)))]
-        } else {
-            let shares = gradients.par_chunks(rows).zip(margins.values.par_chunks_mut(rows));
-            shares.zip(&mut workspaces).enumerate().map(grow).collect()
-        };
-        self.workspaces = workspaces;
-        trees
+        if self.settings.objective.groups() == 1 {
+            return vec![grow((0, (gradients, &mut margins.values)))];
+        }
+        let shares = gradients.par_chunks(rows).zip(margins.values.par_chunks_mut(rows));
+        shares.enumerate().map(grow).collect()
     }
 
     /// Grows the tree of this round, group and place among the parallel ones.
