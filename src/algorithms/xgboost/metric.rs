@@ -323,7 +323,10 @@ fn auc(scored: &Scored<'_>) -> f64 {
 
 /// The area under precision over recall, between points interpolated as XGBoost interpolates them.
 fn aucpr(scored: &Scored<'_>) -> f64 {
-    let positive = scored.walk(|_, _| ())[1];
+    let [negative, positive] = scored.walk(|_, _| ());
+    if negative <= 0.0 || positive <= 0.0 {
+        return f64::NAN;
+    }
     let mut area = 0.0;
     scored.walk(|[fp_before, tp_before], [fp, tp]| {
         let (recall_before, recall) = (tp_before / positive, tp / positive);
