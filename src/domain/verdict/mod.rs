@@ -146,21 +146,61 @@ impl Verdict {
     }
 }
 
-/// Compares two variants. `also_differs` names what else differs between them.
+/// The running state of the tests of one pair: for each question what no look so far has refuted. Each
+/// look's interval holds at the same time as all others (that is what a confidence sequence is), so
+/// their intersection does too, and what one look has found no later one takes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Running {
+    left: [Option<Interval>; 4],
+}
+
+impl Running {
+    /// Compares two variants, by all that was seen since the state began. `also_differs` names what
+    /// else differs between them.
+    pub fn compare(
+        &mut self,
+        first: &Observed<'_>,
+        second: &Observed<'_>,
+        rules: &Rules,
+        also_differs: &[&str],
+    ) -> Verdict {
+        let mut left = self.left.iter_mut();
+        let answers = Question::ALL.map(|question| {
+            let mut none = None;
+            let left = left.next().unwrap_or(&mut none);
+            let (finding, observed) = answer(question, first, second, rules, left);
+            let sentence = sentence::of(question, finding, observed, [first.name, second.name]);
+            Answer { question, finding, observed, sentence }
+        });
+        Verdict {
+            answers: answers.into(),
+            also_differs: also_differs.iter().map(|&cause| cause.to_owned()).collect(),
+        }
+    }
+}
+
+/// Compares two variants at a single look.
 pub fn compare(
     first: &Observed<'_>,
     second: &Observed<'_>,
     rules: &Rules,
     also_differs: &[&str],
 ) -> Verdict {
-    let answers = Question::ALL.map(|question| {
-        let (finding, observed) = answer(question, first, second, rules);
-        let sentence = sentence::of(question, finding, observed, [first.name, second.name]);
-        Answer { question, finding, observed, sentence }
-    });
-    Verdict {
-        answers: answers.into(),
-        also_differs: also_differs.iter().map(|&cause| cause.to_owned()).collect(),
+    Running::default().compare(first, second, rules, also_differs)
+}
+
+impl Interval {
+    /// The number, or the end of the interval next to it.
+    fn holding(self, number: f64) -> f64 {
+        number.max(self.low).min(self.high)
+    }
+
+    /// What both leave. Where nothing is left, what is measured has changed meanwhile, and the earlier
+    /// one stays.
+    fn narrowed(self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let both = Self { low: self.low.max(before.low), high: self.high.min(before.high) };
+        if both.low <= both.high { both } else { before }
     }
 }
 
@@ -169,6 +209,7 @@ fn answer(
     first: &Observed<'_>,
     second: &Observed<'_>,
     rules: &Rules,
+    left: &mut Option<Interval>,
 ) -> (Finding, [Option<f64>; 2]) {
     let both = [first, second];
     let threshold = rules.threshold();
@@ -180,8 +221,14 @@ fn answer(
             };
             let observed = both.map(|arm| arm.latency.quantile(rate).map(|value| value as f64));
             let have = first.latency.len().min(second.latency.len());
-            let interval =
-                |scale| quantile::ratio(first.latency, second.latency, rate, threshold, scale);
+            let before = *left;
+            let interval = |scale| {
+                quantile::ratio(first.latency, second.latency, rate, threshold, scale)
+                    .narrowed(before)
+            };
+            if have > 0 {
+                *left = Some(interval(1.0));
+            }
             let estimate = match observed {
                 [Some(a), Some(b)] => b.max(1.0) / a.max(1.0),
                 _ => 1.0,
@@ -194,7 +241,11 @@ fn answer(
                 _ => (both.map(|arm| arm.accuracy), rules.accuracy, -1.0),
             };
             let [a, b] = rates;
-            let interval = |scale| proportion::difference(a, b, threshold, scale);
+            let before = *left;
+            let interval = |scale| proportion::difference(a, b, threshold, scale).narrowed(before);
+            if a.all.min(b.all) > 0 {
+                *left = Some(interval(1.0));
+            }
             let observed = rates.map(Rate::share);
             let estimate = match observed {
                 [Some(a), Some(b)] => b - a,
@@ -228,10 +279,12 @@ fn latency_finding(
         Finding::NoData
     } else if now.high < 1.0 {
         let interval = Interval { low: now.low - 1.0, high: now.high - 1.0 };
-        Finding::Differs { better: Arm::Second, estimate: estimate - 1.0, interval }
+        let estimate = interval.holding(estimate - 1.0);
+        Finding::Differs { better: Arm::Second, estimate, interval }
     } else if now.low > 1.0 {
         let interval = Interval { low: 1.0 / now.high - 1.0, high: 1.0 / now.low - 1.0 };
-        Finding::Differs { better: Arm::First, estimate: 1.0 / estimate - 1.0, interval }
+        let estimate = interval.holding(1.0 / estimate - 1.0);
+        Finding::Differs { better: Arm::First, estimate, interval }
     } else if bound(now) <= margin {
         Finding::NoDifferenceSeen { bound: bound(now) }
     } else {
@@ -260,6 +313,7 @@ fn rate_finding(
             Arm::Second => (estimate, now),
             Arm::First => (-estimate, Interval { low: -now.high, high: -now.low }),
         };
+        let estimate = interval.holding(estimate);
         Finding::Differs { better, estimate, interval }
     } else if bound(now) <= margin {
         Finding::NoDifferenceSeen { bound: bound(now) }

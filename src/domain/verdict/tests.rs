@@ -234,3 +234,43 @@ fn huge_counts_keep_their_precision() {
     let found = proportion::difference(rate(40_000_000), rate(44_000_000), 4.4, 1.0);
     assert!(found.low > 0.0009 && found.high < 0.0011, "{found:?}");
 }
+
+/// A hundred values that lie around a middle.
+fn around(middle: u64, times: u64) -> Distribution {
+    Distribution::of_buckets((0..100).map(|n| (middle + n, middle + n, times)))
+}
+
+#[test]
+fn what_was_found_once_is_not_taken_back() {
+    let rate = Rate::default();
+    let look = |running: &mut Running, first: &Distribution, second: &Distribution| {
+        let observed = |name, latency| Observed { name, latency, errors: rate, accuracy: rate };
+        let verdict = running.compare(
+            &observed("blue", first),
+            &observed("green", second),
+            &Rules::default(),
+            &[],
+        );
+        verdict.answers[0].finding
+    };
+    let mut running = Running::default();
+    let better = Finding::NoData;
+    assert_eq!(look(&mut running, &around(0, 0), &around(0, 0)), better);
+    let Finding::Differs { better, interval, .. } =
+        look(&mut running, &around(1000, 50), &around(700, 50))
+    else {
+        panic!("5,000 requests each tell 30 % apart")
+    };
+    assert_eq!(better, Arm::Second);
+    // Later both are the same: a single look would see too little to tell.
+    let (first, second) = (around(1000, 1), around(990, 1));
+    assert!(!matches!(look(&mut Running::default(), &first, &second), Finding::Differs { .. }));
+    let Finding::Differs { better, estimate, interval: later } =
+        look(&mut running, &first, &second)
+    else {
+        panic!("what was found is taken back")
+    };
+    assert_eq!(better, Arm::Second);
+    assert!(later.low >= interval.low && later.high <= interval.high, "{interval:?} {later:?}");
+    assert!((later.low..=later.high).contains(&estimate), "{estimate} {later:?}");
+}
