@@ -4,6 +4,7 @@ use super::grammar::{BucketAction, DownloadArgs, UploadArgs};
 use super::outcome::{CommandError, Outcome, Table};
 use super::recreate::create_bucket;
 use super::session::{Session, s3_uri};
+use crate::domain::words::counted;
 use serde_json::{Value, json};
 use std::path::{Component, Path, PathBuf};
 
@@ -122,12 +123,17 @@ pub async fn upload(session: &mut Session, args: &UploadArgs) -> Result<Outcome,
         session.note("s3", "PutObject", input);
         bytes += session.client.put_file(bucket, &key, file).await?;
     }
-    Ok(Outcome::said(format!("{} to {} ({bytes} bytes)", count(files.len()), args.target))
-        .with_value(json!({"Objects": files.len(), "Bytes": bytes})))
+    Ok(Outcome::said(format!(
+        "{} to {} ({})",
+        count(files.len()),
+        args.target,
+        counted(bytes, "byte")
+    ))
+    .with_value(json!({"Objects": files.len(), "Bytes": bytes})))
 }
 
 fn count(files: usize) -> String {
-    if files == 1 { "1 file".into() } else { format!("{files} files") }
+    counted(files as u64, "file")
 }
 
 fn uri(text: &str) -> Result<(&str, &str), CommandError> {
@@ -189,7 +195,7 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
         }
         session.note("s3", "GetObject", json!({"Bucket": bucket, "Key": key}));
         let bytes = session.client.get_file(bucket, key, &path).await?;
-        return Ok(Outcome::said(format!("{} ({bytes} bytes)", path.display())));
+        return Ok(Outcome::said(format!("{} ({})", path.display(), counted(bytes, "byte"))));
     }
     let folder = session.path(&target.unwrap_or_else(|| PathBuf::from(".")));
     let mut objects = session.client.list_objects(bucket, key).await?;
@@ -206,7 +212,12 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
         session.note("s3", "GetObject", json!({"Bucket": bucket, "Key": object.key}));
         bytes += session.client.get_file(bucket, &object.key, &path).await?;
     }
-    Ok(Outcome::said(format!("{} to {} ({bytes} bytes)", count(objects.len()), folder.display())))
+    Ok(Outcome::said(format!(
+        "{} to {} ({})",
+        count(objects.len()),
+        folder.display(),
+        counted(bytes, "byte")
+    )))
 }
 
 /// A key may be any text; a path that leaves the target folder is refused, not followed.

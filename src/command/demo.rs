@@ -29,6 +29,20 @@ pub fn names() -> Vec<&'static str> {
     names
 }
 
+/// The demo whose data lie in the folder's `data/`, unchanged: what it trains fits them.
+pub fn of_data(folder: &Path) -> Option<&'static str> {
+    let is_there = |name: &str| {
+        let mut data = FILES.iter().filter(|(path, _)| path.starts_with(&format!("{name}/data/")));
+        data.all(|(path, content)| {
+            let path = folder.join(&path[name.len() + 1..]);
+            // Read only where the length fits: a folder's data may be large.
+            std::fs::metadata(&path).is_ok_and(|meta| meta.len() == content.len() as u64)
+                && std::fs::read(&path).is_ok_and(|read| read == *content)
+        })
+    };
+    names().into_iter().find(|name| is_there(name))
+}
+
 /// Unpacks the demo that a path means (`iris`, `iris/demo.brush`, `workspaces/iris/demo.brush`)
 /// into a folder that goes with the guard; `None` when it means none.
 pub fn unpack(path: &Path) -> Option<io::Result<(tempfile::TempDir, PathBuf)>> {
@@ -88,6 +102,12 @@ mod tests {
             assert!(script.exists() && script.with_file_name("data/test.csv").exists(), "{path}");
         }
         assert!(unpack(Path::new("other")).is_none());
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(of_data(folder.path()), None);
+        install("iris", folder.path()).unwrap();
+        assert_eq!(of_data(folder.path()), Some("iris"));
+        std::fs::write(folder.path().join("data/test.csv"), "1,2\n").unwrap();
+        assert_eq!(of_data(folder.path()), None, "other data under the same name");
         assert_eq!(names(), ["iris", "cancer"]);
     }
 }

@@ -6,6 +6,7 @@ use super::outcome::{CommandError, Outcome, Table};
 use super::rows::{self, LabelledRow, Prediction};
 use super::session::{Observed, Session, text};
 use crate::client::{CallError, Invocation, InvocationAnswer};
+use crate::domain::words::counted;
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -268,7 +269,11 @@ fn report(
         }));
     }
     let status = text(endpoint, "/EndpointStatus");
-    let summary = format!("{total} requests to {} ({status}), seen from the client", args.endpoint);
+    let summary = format!(
+        "{} to {} ({status}), seen from the client",
+        counted(total as u64, "request"),
+        args.endpoint
+    );
     Outcome::said(summary).with_table(table).with_value(json!({
         "Endpoint": args.endpoint, "Requests": total, "Variants": values
     }))

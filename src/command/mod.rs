@@ -7,6 +7,7 @@
 pub mod admin;
 mod bucket;
 mod call;
+mod changes;
 pub mod cli;
 mod condition;
 pub mod demo;
@@ -32,6 +33,7 @@ mod wait;
 pub mod workspace;
 
 pub use call::kebab;
+pub use changes::{operation_changes, words_change};
 pub use outcome::{CommandError, Outcome, Table};
 pub use session::{Progress, Quiet, RecordedCall, Session};
 

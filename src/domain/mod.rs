@@ -15,3 +15,4 @@ pub mod s3_uri;
 pub mod seed;
 pub mod time;
 pub mod verdict;
+pub mod words;

@@ -19,6 +19,7 @@
 use super::internal::{Internal, Query, store_failed};
 use crate::api::error::AwsError;
 use crate::domain::kind;
+use crate::domain::words::counted;
 use crate::region::endpoint::{Asked, Denied, How};
 use serde_json::{Value, json};
 
@@ -85,18 +86,18 @@ fn sentence(instance: &str, how: How, asked: &Asked) -> String {
     };
     match (how, asked.waits_for_replacement) {
         (How::Kill, _) => format!(
-            "Killed {instance} of variant {variant} as a crash would, with {} requests in flight; \
+            "Killed {instance} of variant {variant} as a crash would, with {} in flight; \
              {successor}.",
-            asked.in_flight
+            counted(asked.in_flight, "request")
         ),
         (How::Stop, true) => format!(
             "{instance} is the only one that serves variant {variant}: {successor} and takes over, \
              then it finishes its requests and is stopped."
         ),
         (How::Stop, false) => format!(
-            "Took {instance} of variant {variant} out of service; it finishes {} requests in flight \
+            "Took {instance} of variant {variant} out of service; it finishes {} in flight \
              and is stopped; {successor}.",
-            asked.in_flight
+            counted(asked.in_flight, "request")
         ),
     }
 }

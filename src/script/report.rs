@@ -4,6 +4,7 @@ use super::parse::{Action, Step};
 use super::run::Ending;
 use crate::command::render::{escape, text};
 use crate::command::{CommandError, Outcome};
+use crate::domain::words::counted;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use serde_json::{Value, json};
@@ -109,8 +110,14 @@ impl Report {
                     false => text,
                 };
                 let verdict = match failed {
-                    0 => paint("32", format!("✔ {passed} steps")),
-                    _ => paint("31", format!("✖ {failed} of {} steps failed", passed + failed)),
+                    0 => paint("32", format!("✔ {}", counted(*passed as u64, "step"))),
+                    _ => paint(
+                        "31",
+                        format!(
+                            "✖ {failed} of {} failed",
+                            counted((passed + failed) as u64, "step")
+                        ),
+                    ),
                 };
                 let rest =
                     if *skipped > 0 { format!(", {skipped} not run") } else { String::new() };

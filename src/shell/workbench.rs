@@ -93,11 +93,9 @@ fn place(folder: Option<&Path>) -> Result<(PathBuf, Option<String>), CommandErro
     Ok((folder, Some(DEMO.to_owned())))
 }
 
-/// A workspace that has a built-in demo's name and data can play it.
+/// A workspace that has a built-in demo's data can play it, whatever it is called.
 fn demo_of(folder: &Path) -> Option<String> {
-    let name = read_workspace(folder).ok()?.name();
-    let known = demo::names().contains(&name.as_str());
-    (known && folder.join("data/test.csv").exists()).then_some(name)
+    demo::of_data(folder).map(str::to_owned)
 }
 
 fn preferences(

@@ -1,8 +1,9 @@
 //! Columns that many tables have.
 
-use super::status::mood;
+use super::row::Row;
+use super::status::{Mood, mood};
 use super::view::Scene;
-use super::widgets::table::{Cell, Column};
+use super::widgets::table::{Cell, Column, Order};
 use crate::domain::time::Timestamp;
 
 pub const NAME: Column =
@@ -10,8 +11,23 @@ pub const NAME: Column =
 
 pub const STATUS: Column = Column::new("STATUS", 14, |row, scene| {
     let mood = mood(&row.status);
-    Cell::text(format!("{} {}", mood.mark(), row.status), mood.style(scene.theme))
+    let text = format!("{} {}", mood.mark(), row.status);
+    Cell { text: text.into(), style: mood.style(scene.theme), order: by_status(row) }
 });
+
+/// Sorted by it, rows of one status stand together, each the newest first: what is under way, then
+/// trouble, then what is well.
+pub fn by_status(row: &Row) -> Order {
+    let place = match mood(&row.status) {
+        Mood::Busy => 0,
+        Mood::Bad => 1,
+        Mood::Warn => 2,
+        Mood::Good => 3,
+        Mood::Off => 4,
+        Mood::None => 5,
+    };
+    Order::Group(format!("{place} {}", row.status), -row.created)
+}
 
 pub const CREATED: Column = Column::new("CREATED", 8, |row, scene| {
     Cell::number(Some(-row.created), age(row.created, scene), scene.theme.dim)

@@ -2,6 +2,7 @@
 //! messages.
 
 use super::msg::Ticket;
+use crate::command::{operation_changes, words_change};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -101,6 +102,66 @@ pub enum Effect {
     Suspend,
     /// Everything anew: the screen may have been written over.
     Redraw,
+}
+
+impl Effect {
+    /// Whether it may change the region, or ends it. The read-only workbench refuses these in one place;
+    /// a new effect has to say here what it does. To start a region, or to trust its folder, changes
+    /// nothing that it holds.
+    pub fn changes(&self) -> bool {
+        match self {
+            Self::Call { operation, .. } => operation_changes(operation),
+            Self::Run { words, .. } => words_change(words),
+            Self::Quit { stop } => *stop,
+            // No users end the traffic that there is.
+            Self::Load { users, .. } => *users > 0,
+            Self::Post { .. } | Self::Invoke { .. } => true,
+            Self::Copy(_)
+            | Self::Cancel(_)
+            | Self::Objects { .. }
+            | Self::Preview { .. }
+            | Self::LogGroups { .. }
+            | Self::LogStreams { .. }
+            | Self::Credentials
+            | Self::SearchLogs { .. }
+            | Self::Edit { .. }
+            | Self::Save { .. }
+            | Self::Follow(_)
+            | Self::Mouse(_)
+            | Self::Trust
+            | Self::Start
+            | Self::Suspend
+            | Self::Redraw => false,
+        }
+    }
+
+    /// Whose answer is waited for.
+    pub fn ticket(&self) -> Option<Ticket> {
+        match self {
+            Self::Call { ticket, .. }
+            | Self::Run { ticket, .. }
+            | Self::Post { ticket, .. }
+            | Self::Invoke { ticket, .. }
+            | Self::Objects { ticket, .. }
+            | Self::Preview { ticket, .. }
+            | Self::LogGroups { ticket }
+            | Self::LogStreams { ticket, .. }
+            | Self::SearchLogs { ticket, .. }
+            | Self::Edit { ticket, .. }
+            | Self::Save { ticket, .. } => Some(*ticket),
+            Self::Quit { .. }
+            | Self::Copy(_)
+            | Self::Cancel(_)
+            | Self::Load { .. }
+            | Self::Credentials
+            | Self::Follow(_)
+            | Self::Mouse(_)
+            | Self::Trust
+            | Self::Start
+            | Self::Suspend
+            | Self::Redraw => None,
+        }
+    }
 }
 
 /// A stream of the region.

@@ -3,6 +3,7 @@
 
 use crate::domain::money::{Money, Total};
 use crate::domain::time::Timestamp;
+use crate::domain::words;
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -69,6 +70,11 @@ pub fn count(number: u64) -> String {
         1_000..1_000_000 => format!("{},{:03}", number / 1_000, number % 1_000),
         _ => compact(number as f64),
     }
+}
+
+/// `1 request`, `1,812 requests`: a count and what is counted.
+pub fn counted(number: u64, noun: &str) -> String {
+    format!("{} {}", count(number), words::noun(number, noun))
 }
 
 /// `512 B`, `1.4 KiB`, `3.2 GiB`.

@@ -1,16 +1,20 @@
 //! What stands around every screen: the header that says what this is, the hints, the notice.
 
+use super::keymap::Binding;
 use super::keys::{self, GLOBAL};
+use super::layers::look;
 use super::msg::Link;
 use super::state::State;
-use super::text::{clean, fit, width};
-use super::view::Tone;
+use super::text::{clean, fit, width, wrapped};
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph, Widget, Wrap};
+
+/// Lines of a notice; the rest of a longer one is among the messages.
+const NOTICE_LINES: usize = 4;
 
 /// The smallest window that shows anything of use.
 pub const LEAST: (u16, u16) = (60, 16);
@@ -65,11 +69,12 @@ fn paint(state: &State, frame: &mut Frame<'_>) {
     let last = Rect { y: window.bottom() - 1, height: 1, ..window };
     hints(state, last, frame);
     for layer in &state.layers {
-        let area = layer.area(window).intersection(window);
+        let area = layer.area(state.stage()).intersection(window);
         frame.render_widget(Clear, area);
         frame.buffer_mut().set_style(area, state.theme.text);
         layer.draw(frame, area, &scene);
     }
+    notice(state, frame);
 }
 
 /// A dialog's frame; what it returns is the inside.
@@ -127,6 +132,25 @@ fn header(state: &State, area: Rect) -> Line<'static> {
     line.push(Span::raw(" ".repeat(room)));
     line.extend(shown.into_iter().map(|(_, text, style)| Span::styled(format!("  {text}"), style)));
     Line::from(line)
+}
+
+/// The breadcrumb in that column of the window.
+pub fn crumb_at(state: &State, column: u16) -> Option<usize> {
+    let mut right = flags(state);
+    right.extend(facts(state));
+    let must: usize =
+        right.iter().filter(|(rank, ..)| *rank <= MUST).map(|(_, text, _)| width(text) + 2).sum();
+    let all = usize::from(state.window.width).saturating_sub(1);
+    let mut x = usize::from(state.window.x);
+    for (at, span) in place(state, all.saturating_sub(must)).iter().enumerate() {
+        let here = x..x + span.width();
+        x = here.end;
+        // After the title, crumbs and arrows by turns.
+        if at % 2 == 1 && here.contains(&usize::from(column)) {
+            return Some(at / 2);
+        }
+    }
+    None
 }
 
 /// The program and where one is, in so many columns: the longest names are cut first.
@@ -210,39 +234,87 @@ fn facts(state: &State) -> Vec<(u8, String, Style)> {
     facts
 }
 
-fn hints(state: &State, area: Rect, frame: &mut Frame<'_>) {
-    let theme = state.theme;
-    if let Some(notice) = &state.notice {
-        let (mark, style) = match notice.tone {
-            Tone::Info => ("·", theme.text),
-            Tone::Good => ("✔", theme.good),
-            Tone::Warn => ("▲", theme.warn),
-            Tone::Bad => ("✖", theme.bad),
-        };
-        let text = format!(" {mark} {}", clean(&notice.text));
-        let text = fit(&text, usize::from(area.width)).into_owned();
-        frame.render_widget(Line::styled(text, style), area);
-        return;
+/// The notice, in as many lines as it needs, above the key bar: neither hides the other.
+fn notice(state: &State, frame: &mut Frame<'_>) {
+    let Some(notice) = &state.notice else { return };
+    let window = state.window;
+    let (mark, style) = look(notice.tone, &state.scene());
+    let room = usize::from(window.width.saturating_sub(4));
+    let mut lines = wrapped(&clean(&notice.text), room);
+    if lines.len() > NOTICE_LINES {
+        lines.truncate(NOTICE_LINES);
+        let key = state.keymap.hint(GLOBAL, "messages").unwrap_or_default();
+        let more = format!(" {key} shows all of it");
+        if let Some(last) = lines.last_mut() {
+            let room = room.saturating_sub(width(&more) + 1);
+            *last = format!("{}…{more}", fit(last, room).trim_end_matches('…'));
+        }
     }
-    let mut spans = vec![Span::raw(" ")];
+    let height = u16::try_from(lines.len()).unwrap_or(1);
+    // Above the demo's strip too, which says what to do.
+    let bottom = state.body().bottom();
+    let area = Rect { y: bottom.saturating_sub(height), height: height.min(bottom), ..window };
+    frame.render_widget(Clear, area);
+    frame.buffer_mut().set_style(area, state.theme.header);
+    for (at, line) in lines.iter().enumerate().take(usize::from(area.height)) {
+        let mark = if at == 0 { mark } else { " " };
+        let line = Line::styled(format!(" {mark} {line}"), style);
+        frame.render_widget(line, Rect { y: area.y + at as u16, height: 1, ..area });
+    }
+}
+
+/// A key of the bar: where it stands, its context, what it does, how it is written.
+struct Hint {
+    x: u16,
+    columns: u16,
+    context: &'static str,
+    binding: &'static Binding,
+    key: String,
+}
+
+fn hints_of(state: &State) -> Vec<Hint> {
+    let mut hints: Vec<Hint> = Vec::new();
     let mut used = 1;
-    let mut said = Vec::new();
     let contexts = super::update::contexts(state);
-    for context in contexts.iter().filter(|context| **context != keys::GO) {
+    for context in contexts.into_iter().filter(|context| *context != keys::GO) {
         for binding in keys::table(context).iter().filter(|binding| !binding.hint.is_empty()) {
             let Some(key) = state.keymap.hint(context, binding.action) else { continue };
-            if said.contains(&binding.hint) || (*context == GLOBAL && !state.layers.is_empty()) {
+            let said = hints.iter().any(|hint| hint.binding.hint == binding.hint);
+            if said || (context == GLOBAL && !state.layers.is_empty()) {
                 continue;
             }
-            said.push(binding.hint);
             let columns = width(&key) + width(binding.hint) + 3;
-            if used + columns > usize::from(area.width) {
+            if used + columns > usize::from(state.window.width) {
                 break;
             }
-            used += columns;
-            spans.push(Span::styled(key, theme.key));
-            spans.push(Span::styled(format!(" {}  ", binding.hint), theme.dim));
+            let (x, columns) = (used as u16, columns as u16);
+            hints.push(Hint { x, columns, context, binding, key });
+            used += usize::from(columns);
         }
+    }
+    hints
+}
+
+/// The key of the bar in that column of the window.
+pub fn hint_at(state: &State, column: u16) -> Option<(&'static str, &'static Binding)> {
+    let column = column.saturating_sub(state.window.x);
+    let hints = hints_of(state);
+    let hit = hints.iter().find(|hint| (hint.x..hint.x + hint.columns - 2).contains(&column));
+    hit.map(|hint| (hint.context, hint.binding))
+}
+
+fn hints(state: &State, area: Rect, frame: &mut Frame<'_>) {
+    let theme = state.theme;
+    let mut spans = vec![Span::raw(" ")];
+    for hint in hints_of(state) {
+        // In read-only mode keys that change something are there, but dead.
+        let dead = hint.binding.changes && state.read_only;
+        spans.push(Span::styled(hint.key, if dead { theme.off } else { theme.key }));
+        let words = format!(" {}  ", hint.binding.hint);
+        spans.push(Span::styled(words, if dead { theme.off } else { theme.dim }));
     }
     frame.render_widget(Line::from(spans), area);
 }
+
+#[cfg(test)]
+mod tests;

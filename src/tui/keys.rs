@@ -30,6 +30,7 @@ static GLOBAL_KEYS: &[Binding] = &[
     Binding::new("new", &["N"], "Create one: a form from the API's shape").changes(),
     Binding::new("delete", &["D", "delete"], "Delete it, or all that are marked; asks first")
         .changes(),
+    Binding::new("messages", &["ctrl-e"], "What was said lately, whole"),
     Binding::new("freeze", &["z"], "Freeze the screen; again to go on"),
     Binding::new(
         "mouse",

@@ -13,6 +13,7 @@ pub mod chord;
 pub mod colour;
 pub mod columns;
 pub mod config;
+pub mod consequence;
 pub mod cost;
 pub mod driver;
 pub mod effect;

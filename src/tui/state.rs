@@ -18,6 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// How long a notice stays, in milliseconds.
 const NOTICE: i64 = 6000;
+/// Notices that can still be read.
+const MESSAGES: usize = 200;
 /// Screens one can go back to.
 const HISTORY: usize = 50;
 /// Dialogs over each other; nobody finds the way back through more.
@@ -74,6 +76,15 @@ pub struct Notice {
     pub until: i64,
 }
 
+/// A notice as it was given, to be read later.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Epoch milliseconds.
+    pub at: i64,
+    pub tone: Tone,
+    pub text: String,
+}
+
 /// Something that was done, with the AWS calls it took.
 #[derive(Clone, Debug)]
 pub struct Action {
@@ -112,6 +123,8 @@ pub struct State {
     /// Dialogs over the screen, the topmost last.
     pub(super) layers: Vec<Box<dyn View>>,
     pub notice: Option<Notice>,
+    /// All notices of late, the newest last.
+    pub messages: VecDeque<Message>,
     pub actions: VecDeque<Action>,
     pub work: BTreeMap<Ticket, Work>,
     /// Messages that wait while the screen is frozen.
@@ -154,6 +167,7 @@ impl State {
             forward: Vec::new(),
             layers: Vec::new(),
             notice: None,
+            messages: VecDeque::new(),
             actions: VecDeque::new(),
             work: BTreeMap::new(),
             frozen: None,
@@ -164,7 +178,7 @@ impl State {
             ran: BTreeMap::new(),
             variables: BTreeMap::new(),
             history: VecDeque::new(),
-            tour: Tour::offered(options.demo),
+            tour: Tour::offered(options.demo.as_deref()),
             leaving: false,
         };
         state.open(&options.place);
@@ -182,6 +196,7 @@ impl State {
             zone: &self.zone,
             log_lines: self.log_lines,
             config: self.config.as_deref(),
+            has_demo: self.tour.demo().is_some(),
         }
     }
 
@@ -271,7 +286,12 @@ impl State {
     pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
         // What went wrong stays longer than what went well.
         let stay = if tone == Tone::Bad { NOTICE * 2 } else { NOTICE };
-        self.notice = Some(Notice { tone, text: text.into(), until: self.now + stay });
+        let text = text.into();
+        if self.messages.len() >= MESSAGES {
+            self.messages.pop_front();
+        }
+        self.messages.push_back(Message { at: self.now, tone, text: text.clone() });
+        self.notice = Some(Notice { tone, text, until: self.now + stay });
     }
 
     pub(super) fn remember(&mut self, action: Action) {
@@ -279,6 +299,13 @@ impl State {
         if self.actions.len() > ACTIONS {
             self.actions.pop_front();
         }
+    }
+
+    /// Where dialogs are drawn: all of it, but for the tour's strip and the hints while it is shown.
+    pub fn stage(&self) -> Rect {
+        let strip = self.tour.height(self.window);
+        let used = if strip > 0 { strip + 1 } else { 0 };
+        Rect { height: self.window.height.saturating_sub(used), ..self.window }
     }
 
     /// Where the screen is drawn: all but the header, the tour's strip and the hints.

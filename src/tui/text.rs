@@ -16,8 +16,8 @@ const fn hidden(char: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text on one line: tabs become spaces, control characters their pictures (`␛`), and what would
-/// reorder or hide its neighbours `·`.
+/// The text on one line: tabs and line ends become spaces, control characters their pictures (`␛`), and
+/// what would reorder or hide its neighbours `·`.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.chars().any(|char| char.is_control() || hidden(char)) {
         return Cow::Borrowed(text);
@@ -26,6 +26,12 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     for char in text.chars() {
         match char {
             '\t' => cleaned.push_str("    "),
+            '\n' => {
+                if cleaned.ends_with('␍') {
+                    cleaned.pop();
+                }
+                cleaned.push(' ');
+            }
             '\u{0}'..='\u{1f}' => {
                 cleaned.push(char::from_u32(0x2400 + char as u32).unwrap_or('·'));
             }
@@ -62,6 +68,21 @@ pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
     }
     fitted.push('…');
     Cow::Owned(fitted)
+}
+
+/// The text in at most `columns`, its middle left out: names often differ at their ends.
+pub fn fit_middle(text: &str, columns: usize) -> String {
+    if width(text) <= columns || columns < 8 {
+        return fit(text, columns).into_owned();
+    }
+    let tail = columns / 2;
+    let mut rest = text;
+    while width(rest) > tail {
+        let mut chars = rest.chars();
+        chars.next();
+        rest = chars.as_str();
+    }
+    format!("{}{rest}", fit(text, columns - width(rest)))
 }
 
 /// Words in lines of so many columns; a word that is longer than a line goes on in the next.
@@ -126,6 +147,7 @@ mod tests {
         assert_eq!(clean("plain"), "plain");
         assert_eq!(clean("\u{1b}[31mred\u{7}"), "␛[31mred␇");
         assert_eq!(clean("a\tb"), "a    b");
+        assert_eq!(clean("a\r\nb\nc\rd"), "a b c␍d");
         assert_eq!(clean("abc\u{202e}gpj.exe"), "abc·gpj.exe");
         assert_eq!(clean("\u{9b}31m"), "·31m");
     }
@@ -137,6 +159,8 @@ mod tests {
         assert_eq!(pad("日本語", 5), "日本…");
         assert_eq!(pad("é", 3), "é  ");
         assert_eq!(fit("abc", 0), "");
+        assert_eq!(fit_middle("endpoint-of-tuesday", 11), "endpo…esday");
+        assert_eq!(fit_middle("short", 11), "short");
     }
 
     proptest! {

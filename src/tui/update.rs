@@ -1,19 +1,21 @@
 //! One message in, a changed state and the effects it asks for out. No I/O, no clock of its own:
 //! the same messages make the same state.
 
+mod gate;
+mod mouse;
 mod subject;
 
 use super::chord::Chord;
-use super::effect::Effect;
+use super::effect::{Effect, Want};
 use super::keymap::{Binding, Meaning};
 use super::keys::{GLOBAL, GO};
-use super::layers::{Code, Confirm, Help, Leave, New, Outcome, Palette};
+use super::layers::{Code, Confirm, Help, Leave, Messages, New, Outcome, Palette};
 use super::msg::{Answer, Link, Msg, Stamped, Ticket};
 use super::state::{Action, State};
 use super::theme::THEMES;
 use super::tour::Tour;
 use super::view::{News, Outbox, Place, Request, Scene, Tone, View};
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use ratatui::layout::Rect;
 
 /// Messages held while frozen; more end the freeze, so that nothing is lost.
@@ -43,6 +45,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         state.now = at;
     }
     effects.extend(take(state, stamped.msg));
+    let effects = gate::admit(state, effects);
     state.effects_of(&effects);
     effects
 }
@@ -100,13 +103,14 @@ fn with_tour(
 fn handle(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(event) if event.kind != KeyEventKind::Release => key(state, event),
-        Msg::Mouse(event) => mouse(state, event),
+        Msg::Mouse(event) => mouse::mouse(state, event),
         Msg::Paste(text) => paste(state, &text),
         Msg::Resize(columns, rows) => {
             state.window = Rect::new(0, 0, columns, rows);
             Vec::new()
         }
         Msg::Tick => {
+            state.mirror.passes(state.now);
             if state.notice.as_ref().is_some_and(|notice| notice.until < state.now) {
                 state.notice = None;
             }
@@ -158,6 +162,10 @@ fn conclude(state: &mut State, title: &str, ticket: Ticket, answer: &Answer) {
     let value = match &answer.outcome {
         Ok(value) => value,
         Err(failure) => {
+            // The demo says in its own strip what has failed.
+            if state.tour.waits_for(ticket) {
+                return;
+            }
             let lines = failure.message.lines().count();
             if ran.is_some() && lines > 1 {
                 state.put_over(Box::new(Outcome::failed(title, &failure.message)));
@@ -222,8 +230,14 @@ fn with_top(
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     let Some(top) = state.top() else { return Vec::new() };
     if top.typing() {
+        let asks = event.code == KeyCode::Esc && top.unsaved();
         let mut taken = false;
-        let effects = with_top(state, |view, scene, out| taken = view.typed(event, scene, out));
+        let effects = with_top(state, |view, scene, out| {
+            taken = view.typed(event, scene, out);
+            if asks {
+                discard(view, out);
+            }
+        });
         if taken {
             return effects;
         }
@@ -261,6 +275,15 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Where Esc would close a view that holds what somebody has typed, it asks instead.
+fn discard(view: &dyn View, out: &mut Outbox) {
+    for request in &mut out.requests {
+        if matches!(request, Request::Close) {
+            *request = Request::Push(Box::new(Confirm::discard(&view.title())));
+        }
+    }
+}
+
 fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     if state.layers.is_empty()
         && let Some(table) = state.screens.last_mut().and_then(|view| view.table())
@@ -289,8 +312,7 @@ pub fn contexts(state: &State) -> Vec<&'static str> {
 
 fn act(state: &mut State, context: &'static str, binding: &'static Binding) -> Vec<Effect> {
     if binding.changes && state.read_only {
-        state
-            .say(Tone::Warn, "Read-only: nothing is changed. Start without --read-only to do this");
+        state.say(Tone::Warn, gate::READ_ONLY);
         return Vec::new();
     }
     if context == GO {
@@ -355,6 +377,10 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
             let screen = state.screen().map_or("", View::name);
             state.put_over(New::begin(screen, &state.mirror));
         }
+        "messages" => {
+            let messages = Messages::of(state.messages.iter());
+            state.put_over(Box::new(messages));
+        }
         "suspend" => return vec![Effect::Suspend],
         "redraw" => return vec![Effect::Redraw],
         "quit" => return leave(state),
@@ -372,34 +398,10 @@ fn common(state: &mut State, action: &str) -> Vec<Effect> {
 
 fn leave(state: &mut State) -> Vec<Effect> {
     if !state.mirror.connected() {
-        state.leaving = true;
         return vec![Effect::Quit { stop: false }];
     }
-    state.put_over(Box::new(Leave::new(&state.mirror)));
+    state.put_over(Box::new(Leave::new(&state.mirror, state.read_only)));
     Vec::new()
-}
-
-fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
-    let layered = state.layers.last().map(|view| view.area(state.window));
-    let area = layered.unwrap_or_else(|| state.body());
-    let inside = area.contains((event.column, event.row).into());
-    if !inside {
-        return Vec::new();
-    }
-    let mut drill = false;
-    let effects = with_top(state, |view, scene, out| {
-        if !view.mouse(event, area, scene, out) && layered.is_none() {
-            drill = view.table().is_some_and(|table| table.mouse(event, area));
-        }
-    });
-    if drill {
-        let mut effects = effects;
-        effects.extend(with_top(state, |view, scene, out| {
-            view.act("drill-in", scene, out);
-        }));
-        return effects;
-    }
-    effects
 }
 
 /// Does what views asked of the frame; hands on what they asked of the world.
@@ -433,16 +435,13 @@ fn carry_out(state: &mut State, out: Outbox) -> Vec<Effect> {
             }
         }
     }
-    if effects.iter().any(|effect| matches!(effect, Effect::Quit { .. })) {
-        state.leaving = true;
-    }
     effects
 }
 
 /// Brings views up to date before a frame; asks for other streams when other things are looked at.
 pub fn settle(state: &mut State) -> Vec<Effect> {
     let mut out = Outbox::from(state.tickets);
-    let (body, window) = (state.body(), state.window);
+    let (body, stage) = (state.body(), state.stage());
     let (mut screens, mut layers) =
         (std::mem::take(&mut state.screens), std::mem::take(&mut state.layers));
     let scene = state.scene();
@@ -452,18 +451,20 @@ pub fn settle(state: &mut State) -> Vec<Effect> {
         wants.extend(view.wants(&scene));
     }
     for view in &mut layers {
-        let area = view.area(window);
+        let area = view.area(stage);
         view.settle(area, &scene, &mut out);
         wants.extend(view.wants(&scene));
     }
     wants.extend(state.tour.wants());
-    wants.insert(super::effect::Want::Cost);
+    // Whatever one looks at, what it costs is told and what happens is noted.
+    wants.extend([Want::Cost, Want::Traffic]);
     (state.screens, state.layers) = (screens, layers);
     let mut effects = carry_out(state, out);
     if wants != state.following {
         state.following.clone_from(&wants);
         effects.push(Effect::Follow(wants));
     }
+    let effects = gate::admit(state, effects);
     state.effects_of(&effects);
     effects
 }

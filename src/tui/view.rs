@@ -37,6 +37,8 @@ pub struct Scene<'a> {
     pub log_lines: usize,
     /// The configuration file that was read, if any.
     pub config: Option<&'a str>,
+    /// Whether there is a demo that the workspace can play.
+    pub has_demo: bool,
 }
 
 impl Scene<'_> {
@@ -214,6 +216,11 @@ pub trait View: Send {
 
     /// Whether keys are text for it now. Esc, Enter and the like come to `typed` as well.
     fn typing(&self) -> bool {
+        false
+    }
+
+    /// Whether it holds what somebody has typed and what closing would discard: Esc asks first.
+    fn unsaved(&self) -> bool {
         false
     }
 

@@ -3,6 +3,7 @@
 
 use super::render::{self, push_lower};
 use crate::api::model::{Kind, Length, Member, Range, Service, ShapeId, Structure, Text};
+use crate::domain::words::counted;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -27,12 +28,11 @@ impl<'a> Checker<'a> {
 
     /// AWS's message when anything failed.
     pub(super) fn finish(self) -> Option<String> {
-        let plural = match self.count {
+        let errors = match self.count as u64 {
             0 => return None,
-            1 => "",
-            _ => "s",
+            count => counted(count, "validation error"),
         };
-        Some(format!("{} validation error{plural} detected: {}", self.count, self.failures))
+        Some(format!("{errors} detected: {}", self.failures))
     }
 
     pub(super) fn structure(

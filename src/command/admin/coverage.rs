@@ -5,6 +5,21 @@ use crate::command::{CommandError, Outcome, Table};
 use crate::region::{Behaviour, dispatch};
 use serde_json::{Map, Value, json};
 
+/// What an operation's answer is worth, in one word; `None` for an operation that the service has not.
+pub fn word(service: &str, operation: &str) -> Option<&'static str> {
+    let service = model::service(service)?;
+    let operation = service.operation(operation)?;
+    let route = dispatch::table().route(service.name, operation.name);
+    Some(match route.map(|route| route.behaviour) {
+        Some(Behaviour::Behaves) => "behaves",
+        Some(Behaviour::Recorded) => "recorded",
+        None => NOT_SIMULATED,
+    })
+}
+
+/// The word for operations that the region does not answer.
+pub const NOT_SIMULATED: &str = "not simulated";
+
 /// A table of all services, or of one service's operations. Read from the tables that the region
 /// itself answers from, so it needs none to run.
 pub fn coverage(only: Option<&str>) -> Result<Outcome, CommandError> {
@@ -43,11 +58,7 @@ fn operations(name: &str) -> Result<Outcome, CommandError> {
     let mut values = Map::new();
     for operation in service.operations() {
         let route = dispatch::table().route(service.name, operation.name);
-        let coverage = match route.map(|route| route.behaviour) {
-            Some(Behaviour::Behaves) => "behaves",
-            Some(Behaviour::Recorded) => "recorded",
-            None => "not simulated",
-        };
+        let coverage = word(service.name, operation.name).unwrap_or(NOT_SIMULATED);
         table.push([operation.name, coverage, route.map_or("", |route| route.note)]);
         values.insert(operation.name.to_owned(), Value::from(coverage));
     }

@@ -1,6 +1,6 @@
 //! What only a shell needs: finding, starting, stopping and examining a workspace's region.
 
-mod coverage;
+pub mod coverage;
 mod doctor;
 mod environment;
 mod region;

@@ -1,13 +1,13 @@
 //! A single picture of a screen, of a workspace's region or of a recording.
 
-use super::follow::Follower;
+use super::perform::Performer;
 use super::{DriverError, WAITING, link};
 use crate::command::workspace::Workspace;
 use crate::domain::time::{Clock, SystemClock};
 use crate::tui::chord::Chord;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Want};
 use crate::tui::frame;
-use crate::tui::msg::{Link, Msg, Stamped};
+use crate::tui::msg::{Link, Msg, Stamped, Ticket};
 use crate::tui::recording::Player;
 use crate::tui::state::{Options, State};
 use crate::tui::theme::Theme;
@@ -16,11 +16,14 @@ use crate::tui::view::Place;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
-use std::time::Duration;
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// How long a picture of a living region looks at it: rates need two readings.
+/// How long a picture of a living region looks at it at least: rates need two readings.
 const LOOK: Duration = Duration::from_millis(1600);
+/// How long it waits for what the screen has asked for; then it is drawn as far as it is known.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the picture shows.
 pub struct Still {
@@ -64,7 +67,8 @@ impl Still {
         }
     }
 
-    /// Looks at the workspace's region for a moment; starts none.
+    /// Looks at the workspace's region until the screen has what it asks for; starts none, and changes
+    /// nothing.
     pub async fn of_workspace(self, workspace: Workspace) -> Result<State, DriverError> {
         let clock = SystemClock;
         let now = || clock.now().as_millis();
@@ -77,31 +81,98 @@ impl Still {
         let mut state = State::new(options, now()).map_err(DriverError::Options)?;
         let (known, client) = watch::channel(None);
         let (told, mut messages) = mpsc::channel(WAITING);
-        let mut follower = Follower::new(client, told.clone());
+        let base = workspace.folder.clone();
+        let performer = Performer::new(client, told.clone(), base);
         let look = tokio::spawn(link::look(workspace, known, told));
-        let mut follow = |effects: Vec<Effect>| {
-            for effect in effects {
-                if let Effect::Follow(wants) = effect {
-                    follower.follow(&wants);
-                }
+        let mut eyes = Eyes { performer, asked: HashSet::new(), heard: HashSet::new() };
+        let effects = self.prepare(&mut state, now());
+        eyes.perform(effects);
+        eyes.wait(&mut state, &mut messages, LOOK).await?;
+        for chord in &self.keys {
+            let msg = Msg::Key(chord.event());
+            let mut effects = update(&mut state, Stamped { at: now(), msg });
+            effects.extend(settle(&mut state));
+            eyes.perform(effects);
+            eyes.wait(&mut state, &mut messages, Duration::ZERO).await?;
+        }
+        if !self.keys.is_empty() {
+            state.notice = None;
+        }
+        look.abort();
+        Ok(state)
+    }
+}
+
+/// Does what a screen asks for to be drawn, and knows what has not been answered.
+struct Eyes {
+    performer: Performer,
+    asked: HashSet<Ticket>,
+    /// Streams that have told something.
+    heard: HashSet<&'static str>,
+}
+
+impl Eyes {
+    /// Only what reads: a picture changes nothing.
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects.into_iter().filter(|effect| !effect.changes()) {
+            let ticket = effect.ticket();
+            // What is the terminal's has no terminal here.
+            if self.performer.perform(effect).is_none() {
+                self.asked.extend(ticket);
             }
-        };
-        follow(self.prepare(&mut state, now()));
-        let end = tokio::time::Instant::now() + LOOK;
-        while let Ok(Some(msg)) = tokio::time::timeout_at(end, messages.recv()).await {
+        }
+    }
+
+    /// Takes in messages for at least so long, and until all that was asked for is there.
+    async fn wait(
+        &mut self,
+        state: &mut State,
+        messages: &mut mpsc::Receiver<Msg>,
+        least: Duration,
+    ) -> Result<(), DriverError> {
+        let begun = Instant::now();
+        while begun.elapsed() < least || !self.has_all(state) {
+            let left = match self.has_all(state) {
+                true => least.saturating_sub(begun.elapsed()),
+                false => PATIENCE.saturating_sub(begun.elapsed()),
+            };
+            let Ok(Some(msg)) = tokio::time::timeout(left, messages.recv()).await else { break };
             let failed = match &msg {
                 Msg::Link(Link::Failed { why }) => Some(why.clone()),
                 _ => None,
             };
-            update(&mut state, Stamped { at: now(), msg });
+            match &msg {
+                Msg::Answer { ticket, .. } => drop(self.asked.remove(ticket)),
+                Msg::Cost(_) => drop(self.heard.insert("cost")),
+                Msg::Engine(_) => drop(self.heard.insert("engine")),
+                Msg::Traffic(_) => drop(self.heard.insert("traffic")),
+                Msg::Endpoint { .. } => drop(self.heard.insert("endpoint")),
+                Msg::TrainingJob { .. } => drop(self.heard.insert("job")),
+                _ => {}
+            }
+            let at = SystemClock.now().as_millis();
+            let mut effects = update(state, Stamped { at, msg });
             if let Some(why) = failed {
                 return Err(DriverError::Stop(why));
             }
-            follow(settle(&mut state));
+            effects.extend(settle(state));
+            self.perform(effects);
         }
-        look.abort();
-        self.press(&mut state, now());
-        Ok(state)
+        Ok(())
+    }
+
+    /// Whether the region's rows, all answers and a line of each stream have come. A log without lines
+    /// tells nothing, so that nobody waits for one.
+    fn has_all(&self, state: &State) -> bool {
+        let heard = |want: &Want| match want {
+            Want::Traffic => self.heard.contains("traffic"),
+            Want::Cost | Want::CostLines => self.heard.contains("cost"),
+            Want::Engine => self.heard.contains("engine"),
+            Want::Endpoint(_) => self.heard.contains("endpoint"),
+            Want::TrainingJob(_) => self.heard.contains("job"),
+            Want::Logs { .. } => true,
+        };
+        state.mirror.ready && self.asked.is_empty() && state.following.iter().all(heard)
     }
 }
 

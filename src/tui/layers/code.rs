@@ -6,6 +6,7 @@ use crate::command::grammar::Language;
 use crate::command::recreate::recreate;
 use crate::command::show;
 use crate::domain::kind;
+use crate::domain::words::counted;
 use crate::tui::effect::Effect;
 use crate::tui::frame::dialog;
 use crate::tui::keymap::Binding;
@@ -268,8 +269,8 @@ impl View for Code {
             "previous-tab" => self.show_tab(self.tab + TABS.len() - 1),
             "copy-all" => {
                 out.effect(Effect::Copy(self.text.clone()));
-                let lines = self.lines.len();
-                out.notice(Tone::Good, format!("Copied {lines} lines of {}", TABS[self.tab].2));
+                let lines = counted(self.lines.len() as u64, "line");
+                out.notice(Tone::Good, format!("Copied {lines} of {}", TABS[self.tab].2));
             }
             "save" => self.save(out),
             "whole" => {

@@ -66,6 +66,8 @@ pub struct Deploy {
     endpoints: Vec<String>,
     /// What the endpoint of that name has now.
     present: Vec<Present>,
+    /// The words that it began with.
+    begun: Vec<String>,
 }
 
 impl Deploy {
@@ -85,9 +87,11 @@ impl Deploy {
             focus: 0,
             endpoints,
             present: Vec::new(),
+            begun: Vec::new(),
         };
         deploy.present = present(mirror, deploy.endpoint.value());
         deploy.suggest();
+        deploy.begun = deploy.words();
         deploy
     }
 
@@ -369,6 +373,10 @@ impl View for Deploy {
 
     fn typing(&self) -> bool {
         true
+    }
+
+    fn unsaved(&self) -> bool {
+        self.words() != self.begun
     }
 
     fn typed(&mut self, key: KeyEvent, scene: &Scene<'_>, out: &mut Outbox) -> bool {

@@ -2,6 +2,7 @@
 //! references chosen from what exists. What the region refuses stands in the form, in AWS's words.
 
 use super::Prompt;
+use crate::command::admin::coverage;
 use crate::domain::kind;
 use crate::engine::image;
 use crate::tui::effect::Effect;
@@ -181,6 +182,8 @@ struct Creation {
     service: &'static str,
     operation: &'static str,
     form: Form,
+    /// What it began with: what is other than this somebody has typed.
+    begun: Value,
     sent: Option<Ticket>,
     /// What the region said to the last attempt.
     refusal: Option<String>,
@@ -198,7 +201,8 @@ impl Creation {
                 form.offer(member, names);
             }
         }
-        Some(Self { noun: kind.noun, service, operation, form, sent: None, refusal: None })
+        let begun = form.value();
+        Some(Self { noun: kind.noun, service, operation, form, begun, sent: None, refusal: None })
     }
 
     fn took(&mut self, event: FormEvent, scene: &Scene<'_>, out: &mut Outbox) {
@@ -314,7 +318,11 @@ impl View for Creation {
 
     fn draw(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
         let hint = if self.sent.is_some() { "creating…" } else { "ctrl-s creates · esc closes" };
-        let title = format!("New {} · {}", self.noun, self.operation);
+        let recorded = match coverage::word(self.service, self.operation) {
+            Some("behaves") | None => String::new(),
+            Some(word) => format!(" · {word}"),
+        };
+        let title = format!("New {} · {}{recorded}", self.noun, self.operation);
         let inner = dialog(frame, area, &title, hint, scene.theme);
         let form = within(area, self.refusal.is_some());
         self.form.draw(frame.buffer_mut(), form, scene.theme);
@@ -333,6 +341,10 @@ impl View for Creation {
 
     fn typing(&self) -> bool {
         true
+    }
+
+    fn unsaved(&self) -> bool {
+        self.form.value() != self.begun
     }
 
     fn typed(&mut self, key: KeyEvent, scene: &Scene<'_>, out: &mut Outbox) -> bool {
@@ -457,5 +469,27 @@ mod tests {
         assert!(
             shown.contains(&format!("Created {arn}")) && !shown.contains("CreateModelPackageGroup")
         );
+    }
+
+    #[test]
+    fn no_form_is_offered_for_what_is_not_simulated() {
+        for kind in KINDS {
+            let Some((service, operation)) = kind.call else { continue };
+            assert_eq!(coverage::word(service, operation), Some("behaves"), "{operation}");
+        }
+    }
+
+    #[test]
+    fn a_filled_form_is_not_thrown_away_by_a_key() {
+        let mut state = testing::with_region((120, 40), Place::new("registry"));
+        testing::press(&mut state, "N esc");
+        assert!(state.layers.is_empty(), "an untouched form closes at once");
+        testing::press(&mut state, "N \"wine\" esc");
+        let shown = testing::text(&state);
+        assert!(shown.contains("Discard what you have typed?"), "{shown}");
+        testing::press(&mut state, "enter");
+        assert!(testing::text(&state).contains("wine"), "{}", testing::text(&state));
+        testing::press(&mut state, "esc y");
+        assert!(state.layers.is_empty());
     }
 }

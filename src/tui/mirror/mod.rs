@@ -84,9 +84,12 @@ impl Mirror {
             Msg::Traffic(line) => {
                 self.attention.traffic(line);
                 self.live.traffic(line);
+                self.note_happened();
             }
             Msg::Credentials(credentials) => self.credentials = Some(credentials.clone()),
-            Msg::Endpoint { name, line } => self.live.endpoint(name, line),
+            Msg::Endpoint { name, line } => {
+                self.live.endpoint(name, line, self.loads.get(&name.to_lowercase()));
+            }
             Msg::Cost(cost) => self.cost(cost),
             Msg::Engine(engine) => self.engine = engine.clone(),
             Msg::Load(load) => self.load(load),
@@ -95,6 +98,22 @@ impl Mirror {
                 *self.dropped.entry("log batches".into()).or_default() += logs.missed;
             }
             _ => {}
+        }
+    }
+
+    /// Time passes: traffic that says nothing any more has ended.
+    pub fn passes(&mut self, now: i64) {
+        self.live.traffic.passes(now as f64 / 1000.0);
+        self.note_happened();
+    }
+
+    /// Notes what the traffic stream has told since the last look: shifts, instances, deployments, and
+    /// where traffic begins and ends.
+    fn note_happened(&mut self) {
+        for (endpoint, mark) in self.live.traffic.happened() {
+            let row = self.row(kind::ENDPOINT, &endpoint);
+            let name = row.map_or(&*endpoint, |row| &row.name).to_owned();
+            self.notes.told(Note::of_mark(&name, &mark));
         }
     }
 
@@ -144,7 +163,11 @@ impl Mirror {
             }
             Line::Row(row) => match &mut self.arriving {
                 Some(arriving) => arriving.entry(row.kind.clone()).or_default().push(row.clone()),
-                None => self.put(row.clone()),
+                None => {
+                    // What there is has happened before anybody looked.
+                    self.notes.told_before(row);
+                    self.put(row.clone());
+                }
             },
             Line::Ready(revision) => {
                 self.revision = *revision;

@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::json;
 
 fn row(name: &str, status: &str) -> Row {
     Row { kind: "endpoint".into(), name: name.into(), status: status.into(), ..Row::default() }
@@ -72,4 +73,46 @@ fn a_bill_that_is_none_does_no_harm() {
     assert_eq!(mirror.cost["Endpoints"], lists["Endpoints"]);
     mirror.take(&Msg::Cost(serde_json::json!("none")));
     assert_eq!(mirror.cost, "none");
+}
+
+fn told(mirror: &Mirror) -> Vec<String> {
+    mirror.notes.iter().map(|note| note.text.clone()).collect()
+}
+
+#[test]
+fn what_has_happened_is_there_when_a_workbench_opens_and_is_noted_once() {
+    let mut mirror = Mirror::default();
+    let mut endpoint = row("live", "InService");
+    endpoint.modified = 50.0;
+    let snapshot =
+        vec![Line::Snapshot { revision: 1, rows: 1 }, Line::Row(endpoint), Line::Ready(1)];
+    mirror.take(&Msg::Region(snapshot));
+    assert_eq!(told(&mirror), ["endpoint live: InService"]);
+    let line = |at: f64, whole: bool| {
+        json!({"at": at, "whole": whole, "endpoints": [], "history": [{"endpoint": "live",
+        "variants": [{"variant": "blue", "seconds": [{"at": 80.0, "requests": 4}]}],
+        "marks": [
+            {"at": 60.0, "mark": "weights", "shares": {"blue": 0.9, "green": 0.1}},
+            {"at": 70.0, "mark": "out of service", "variant": "blue", "instance": "i-1"},
+            {"at": 75.0, "mark": "in service", "variant": "blue", "instance": "i-2"},
+            {"at": 78.0, "mark": "deployment", "stage": "Baking", "traffic": 0.1,
+             "old_config": "a", "new_config": "b"},
+            {"at": 79.0, "mark": "of a later version"},
+        ]}]})
+    };
+    let expected = [
+        "endpoint live: InService",
+        "endpoint live: split blue 90 %, green 10 %",
+        "endpoint live: i-1 of blue out of service",
+        "endpoint live: i-2 of blue in service",
+        "endpoint live: deploys b: Baking",
+        "endpoint live: traffic starts",
+    ];
+    mirror.take(&Msg::Traffic(line(82.0, true)));
+    assert_eq!(told(&mirror), expected);
+    // The stream is followed anew, and tells the same again.
+    mirror.take(&Msg::Traffic(line(83.0, true)));
+    assert_eq!(told(&mirror), expected);
+    mirror.passes(90_000);
+    assert_eq!(told(&mirror).last().map(String::as_str), Some("endpoint live: traffic ends"));
 }

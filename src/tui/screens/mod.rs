@@ -209,6 +209,13 @@ pub fn place_of(row: &Row) -> Option<Place> {
     find(screen).map(|screen| Place::of(screen.name, format!("{}{slash}", row.name)))
 }
 
+/// The list of all of its kind.
+pub fn list_of(row: &Row) -> Option<Place> {
+    let one = find(place_of(row)?.screen)?;
+    let list = SCREENS.iter().find(|screen| screen.parent == one.parent && !screen.keys.is_empty());
+    list.map(|screen| Place::new(screen.name))
+}
+
 /// The command that deletes the rows, or why none does.
 pub fn deletion(rows: &[Arc<Row>]) -> Result<Vec<String>, String> {
     let Some(first) = rows.first() else { return Err("Nothing is selected".into()) };

@@ -88,6 +88,13 @@ pub struct Browser {
     inside: bool,
 }
 
+/// Before the first listing has come.
+fn waiting() -> Table {
+    let mut table = Table::new(COLUMNS);
+    table.loading = Some(true);
+    table
+}
+
 struct Preview {
     key: String,
     ticket: Option<Ticket>,
@@ -102,7 +109,7 @@ impl Browser {
         Self {
             bucket: bucket.to_owned(),
             prefix: prefix.to_owned(),
-            table: Table::new(COLUMNS).empty("Reading…"),
+            table: waiting(),
             rows: Rows::exact(),
             listing: None,
             listed: false,
@@ -137,7 +144,7 @@ impl Browser {
         self.preview = Some(Preview {
             key: key.clone(),
             ticket: Some(ticket),
-            document: Document::text("Reading…"),
+            document: Document::text("Loading…"),
             said: String::new(),
         });
         out.effect(Effect::Preview { ticket, bucket, key });
@@ -179,11 +186,13 @@ impl Browser {
                 self.more = value.get("more").and_then(Value::as_bool).unwrap_or(false);
                 self.problem = None;
                 self.listed = true;
-                self.table.empty = "Nothing lies here. u uploads a file or a folder";
+                self.table.loading = Some(false);
+                self.table.empty = "Nothing lies here. u uploads a file or a folder".into();
             }
             Err(failure) => {
                 self.problem = Some(failure.message.clone());
-                self.table.empty = "It could not be read; r tries again";
+                self.table.loading = Some(false);
+                self.table.empty = "It could not be read; r tries again".into();
             }
         }
     }

@@ -5,6 +5,8 @@
 //! be skipped. What fails says so and can be tried again.
 
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use super::effect::{Effect, Want};
 use super::keymap::Binding;
@@ -21,7 +23,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use steps::{Deed, Pace, Step};
+use steps::{Deed, Demo, Pace, STEPS, Step};
 
 pub const CONTEXT: &str = "tour";
 
@@ -58,26 +60,31 @@ enum Stage {
     Failed { step: usize, deed: usize, why: String },
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tour {
-    demo: Option<String>,
+    demo: Option<&'static Demo>,
     stage: Stage,
     /// What lines captured, and the demo's own: `n`, `folder`.
     variables: BTreeMap<String, String>,
 }
 
 impl Tour {
-    /// A demo that may be played, such as `cancer`.
-    pub fn offered(demo: Option<String>) -> Self {
-        Self { demo, ..Self::default() }
+    /// A demo that may be played, such as `cancer`; one that is not known is none.
+    pub fn offered(demo: Option<&str>) -> Self {
+        Self { demo: demo.and_then(Demo::named), ..Self::default() }
     }
 
     pub fn demo(&self) -> Option<&str> {
-        self.demo.as_deref()
+        self.demo.map(|demo| demo.name)
+    }
+
+    /// Whether the command is the demo's: what becomes of it is said in its strip.
+    pub fn waits_for(&self, ticket: Ticket) -> bool {
+        matches!(self.stage, Stage::Doing { ticket: Some(own), .. } if own == ticket)
     }
 
     fn steps(&self) -> &'static [Step] {
-        steps::CANCER
+        STEPS
     }
 
     pub fn height(&self, window: Rect) -> u16 {
@@ -144,8 +151,8 @@ impl Tour {
     pub fn toggle(&mut self, scene: &Scene<'_>, out: &mut Outbox) {
         match self.stage {
             _ if self.demo.is_none() => {
-                let words = "This workspace has no demo; `sagebrush -w NEW-FOLDER` has none either: \
-                             open `sagebrush` outside of a workspace, or in workspaces/cancer";
+                let words =
+                    "This workspace has no demo. `sagebrush` in a folder that is no workspace has";
                 out.notice(Tone::Info, words);
             }
             Stage::Hidden => self.start(scene, out),
@@ -161,7 +168,7 @@ impl Tour {
             out.notice(Tone::Warn, "Read-only: the demo would change the region");
             return;
         }
-        self.variables.insert("n".into(), suffix(scene.mirror));
+        self.variables.insert("n".into(), suffix(scene.mirror, &self.fill("{live}")));
         out.open(steps::first_place());
         self.go(0, 0, scene.now, scene, out);
     }
@@ -236,8 +243,9 @@ impl Tour {
     ) -> Result<Option<Ticket>, String> {
         match deed {
             Deed::Line(line) | Deed::Keep(_, line) | Deed::Try(line) => {
+                let line = self.fill(line);
                 let words: Result<Vec<String>, String> =
-                    parse::split(line)?.iter().map(|word| word.expand(&self.variables)).collect();
+                    parse::split(&line)?.iter().map(|word| word.expand(&self.variables)).collect();
                 Ok(Some(out.run(words?)))
             }
             Deed::Show(screen, subject) => {
@@ -249,13 +257,13 @@ impl Tour {
                 Ok(None)
             }
             Deed::Traffic(users, per_second) => {
-                let endpoint = self.expand("tumor-live$n");
+                let endpoint = self.expand("{live}$n");
                 let rows = "data/test.csv".to_owned();
                 out.effect(Effect::Load { endpoint, rows, label: Some(0), users, per_second });
                 Ok(None)
             }
             Deed::StopContainer => {
-                let endpoint = self.expand("tumor-live$n");
+                let endpoint = self.expand("{live}$n");
                 let id = instance(scene.mirror, &endpoint)
                     .ok_or("no instance of the endpoint is known yet; try again in a second")?;
                 let ticket = out.ticket();
@@ -270,8 +278,13 @@ impl Tour {
         }
     }
 
+    /// The text with the demo's own words in it.
+    fn fill(&self, text: &str) -> String {
+        self.demo.map_or_else(|| text.to_owned(), |demo| demo.fill(text))
+    }
+
     fn expand(&self, text: &str) -> String {
-        let mut expanded = text.to_owned();
+        let mut expanded = self.fill(text);
         for (name, value) in &self.variables {
             expanded = expanded.replace(&format!("${name}"), value);
         }
@@ -335,12 +348,14 @@ impl Tour {
                 format!("{go} try again   {skip} skip"),
             ),
         };
+        // What has not begun cannot be ended.
+        let end = if matches!(self.stage, Stage::Offered) { "" } else { "   ^t end" };
         let rule = "─".repeat(usize::from(area.width));
         frame.render_widget(Line::styled(rule, theme.border), row(0));
         let head = Line::from(vec![
             Span::styled(format!("  demo {mark}  "), theme.key),
             Span::styled(title, theme.accent),
-            Span::styled(format!("    {keys}   ^t end"), theme.key),
+            Span::styled(format!("    {keys}{end}"), theme.key),
         ]);
         frame.render_widget(head, row(1));
         let style = if matches!(self.stage, Stage::Failed { .. }) { theme.bad } else { theme.text };
@@ -371,10 +386,10 @@ fn is_empty(mirror: &Mirror) -> bool {
 }
 
 /// Nothing, or the first `-2`, `-3` … that no job or endpoint of the demo has.
-fn suffix(mirror: &Mirror) -> String {
+fn suffix(mirror: &Mirror, live: &str) -> String {
     let taken = |suffix: &str| {
         let job = |name: &str| mirror.row(kind::TRAINING_JOB, &format!("{name}{suffix}")).is_some();
-        let endpoint = format!("tumor-live{suffix}");
+        let endpoint = format!("{live}{suffix}");
         job("blue") || job("green") || mirror.row(kind::ENDPOINT, &endpoint).is_some()
     };
     if !taken("") {
@@ -389,30 +404,4 @@ fn instance(mirror: &Mirror, endpoint: &str) -> Option<String> {
     let variant = watched.variants.first()?;
     let serving = |state: &str| state == "in service";
     variant.instances.iter().find(|one| serving(&one.state)).map(|one| one.id.clone())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_line_is_a_command() {
-        let variables: BTreeMap<String, String> =
-            ["n", "blue", "green", "folder"].map(|name| (name.to_owned(), "x".to_owned())).into();
-        for step in steps::CANCER {
-            for deed in step.deeds {
-                if let Deed::Line(line) | Deed::Keep(_, line) | Deed::Try(line) = deed {
-                    let words: Vec<Option<String>> = parse::split(line)
-                        .unwrap()
-                        .iter()
-                        .map(|word| Some(word.expand(&variables).unwrap()))
-                        .collect();
-                    crate::command::check_words(&words).unwrap();
-                }
-                if let Deed::Show(screen, _) = deed {
-                    assert!(screens::find(screen).is_some(), "there is no screen {screen}");
-                }
-            }
-        }
-    }
 }

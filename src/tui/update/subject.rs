@@ -1,5 +1,7 @@
 //! What the common keys do to what is marked or under the cursor.
 
+use crate::domain::words::counted;
+use crate::tui::consequence;
 use crate::tui::effect::Effect;
 use crate::tui::layers::{Code, Confirm, Document};
 use crate::tui::mirror::noun;
@@ -49,11 +51,11 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
         }
         "delete" => match screens::deletion(&subjects) {
             Ok(words) => {
-                let names = subjects.iter().map(|row| row.name.clone()).collect();
+                let names = subjects.iter().map(|row| affected(row, state)).collect();
                 let what = noun(&first.kind);
-                let question = match subjects.len() {
+                let question = match subjects.len() as u64 {
                     1 => format!("Delete this {what}?"),
-                    many => format!("Delete these {many} {what}s?"),
+                    many => format!("Delete these {}?", counted(many, what)),
                 };
                 let mut out = Outbox::from(state.tickets);
                 out.run(words);
@@ -67,6 +69,14 @@ pub(super) fn act(state: &mut State, action: &str) -> Vec<Effect> {
     Vec::new()
 }
 
+/// The name, and what it does at this moment.
+fn affected(row: &Row, state: &State) -> String {
+    match consequence::of(row, &state.mirror, state.now) {
+        Some(what) => format!("{}: {what}", row.name),
+        None => row.name.clone(),
+    }
+}
+
 /// What is looked at alone, whatever is marked: as the region has it, without what a table derives.
 fn under_cursor(state: &mut State) -> Option<Arc<Row>> {
     let mut at = None;
@@ -77,7 +87,7 @@ fn under_cursor(state: &mut State) -> Option<Arc<Row>> {
 
 fn copied(state: &mut State, text: String) -> Vec<Effect> {
     let lines = text.lines().count();
-    let what = if lines == 1 { text.clone() } else { format!("{lines} lines") };
+    let what = if lines == 1 { text.clone() } else { counted(lines as u64, "line") };
     state.say(Tone::Good, format!("Copied {what}"));
     vec![Effect::Copy(text)]
 }

@@ -1,6 +1,7 @@
 //! Whatever comes in whatever order: nothing panics, nothing grows without bound, nothing that steers
 //! a terminal reaches a cell.
 
+use super::gate::admit;
 use super::*;
 use crate::tui::frame;
 use crate::tui::msg::Line;
@@ -100,25 +101,12 @@ impl Ship {
     fn done(&mut self, effects: &[Effect]) {
         for effect in effects {
             if self.state.read_only {
-                assert!(!changes(effect), "read-only, and yet {effect:?}");
+                assert!(!effect.changes(), "read-only, and yet {effect:?}");
             }
-            let (Effect::Call { ticket, .. }
-            | Effect::Run { ticket, .. }
-            | Effect::Post { ticket, .. }
-            | Effect::Invoke { ticket, .. }
-            | Effect::Objects { ticket, .. }
-            | Effect::Preview { ticket, .. }
-            | Effect::LogGroups { ticket }
-            | Effect::LogStreams { ticket, .. }
-            | Effect::SearchLogs { ticket, .. }
-            | Effect::Edit { ticket, .. }
-            | Effect::Save { ticket, .. }) = effect
-            else {
-                continue;
-            };
-            assert!(*ticket <= self.state.tickets, "a ticket nobody gave out: {effect:?}");
-            assert!(self.used.insert(*ticket), "a ticket is used twice: {effect:?}");
-            self.storm.asked.insert(*ticket, effect.clone());
+            let Some(ticket) = effect.ticket() else { continue };
+            assert!(ticket <= self.state.tickets, "a ticket nobody gave out: {effect:?}");
+            assert!(self.used.insert(ticket), "a ticket is used twice: {effect:?}");
+            self.storm.asked.insert(ticket, effect.clone());
         }
     }
 
@@ -129,6 +117,7 @@ impl Ship {
             ("the way forward", state.forward.len(), 50),
             ("dialogs", state.layers.len(), 20),
             ("actions", state.actions.len(), 50),
+            ("messages", state.messages.len(), 200),
             ("command lines", state.history.len(), 200),
             ("held messages", state.held(), HELD),
             ("keys of a sequence", state.pressed.len(), 4),
@@ -192,27 +181,6 @@ fn assert_cells(buffer: &Buffer) {
         let columns = text::width(symbol);
         assert!((1..=2).contains(&columns), "at {x}, {y}: {symbol:?} takes {columns} columns");
         assert!(usize::from(x) + columns <= usize::from(buffer.area.width), "{symbol:?} at {x}");
-    }
-}
-
-/// Whether the effect may change the region.
-fn changes(effect: &Effect) -> bool {
-    match effect {
-        Effect::Post { .. } | Effect::Invoke { .. } => true,
-        Effect::Load { users, .. } => *users > 0,
-        Effect::Call { operation, .. } => {
-            !["Describe", "List", "Get", "Search"].iter().any(|verb| operation.starts_with(verb))
-        }
-        Effect::Run { words, .. } => {
-            let words: Vec<&str> = words.iter().map(String::as_str).collect();
-            !matches!(
-                words.as_slice(),
-                [] | ["say" | "wait" | "logs" | "describe" | "list" | "expect" | "download", ..]
-                    | ["bucket", "list", ..]
-                    | ["call", _, ..]
-            )
-        }
-        _ => false,
     }
 }
 
@@ -370,4 +338,119 @@ fn a_paste_goes_to_the_filter_that_is_typed() {
     update(&mut state, stamped(START, Msg::Paste("iris\nand more".into())));
     let table = state.screens.last_mut().and_then(|view| view.table()).unwrap();
     assert_eq!(table.filter_text(), "iris");
+}
+
+/// One of each effect that changes the region, and of each that does not.
+fn effects() -> (Vec<Effect>, Vec<Effect>) {
+    let ticket = 7;
+    let text = || "x".to_owned();
+    let call = |operation: &str| Effect::Call {
+        ticket,
+        service: "sagemaker".into(),
+        operation: operation.into(),
+        input: serde_json::json!({}),
+    };
+    let run = |line: &str| {
+        let words = line.split_whitespace().map(str::to_owned).collect();
+        Effect::Run { ticket, words }
+    };
+    let load = |users| {
+        let (endpoint, rows) = (text(), text());
+        Effect::Load { endpoint, rows, label: None, users, per_second: 1 }
+    };
+    let changing = vec![
+        Effect::Quit { stop: true },
+        call("DeleteEndpoint"),
+        call("UpdateEndpointWeightsAndCapacities"),
+        run("shift live 50/50"),
+        run("call sagemaker CreateModel"),
+        Effect::Post { ticket, path: "endpoints/live/instances/i-1/stop".into() },
+        Effect::Invoke {
+            ticket,
+            endpoint: text(),
+            variant: None,
+            content_type: text(),
+            accept: None,
+            body: text(),
+        },
+        load(1),
+    ];
+    let reading = vec![
+        Effect::Quit { stop: false },
+        Effect::Copy(text()),
+        call("DescribeEndpoint"),
+        run("list endpoint"),
+        Effect::Cancel(ticket),
+        load(0),
+        Effect::Objects { ticket, bucket: text(), prefix: text() },
+        Effect::Preview { ticket, bucket: text(), key: text() },
+        Effect::LogGroups { ticket },
+        Effect::LogStreams { ticket, group: text() },
+        Effect::Credentials,
+        Effect::SearchLogs { ticket, group: text(), pattern: text() },
+        Effect::Edit { ticket, suffix: text(), text: text() },
+        Effect::Save { ticket, path: text(), text: text() },
+        Effect::Follow(std::collections::BTreeSet::new()),
+        Effect::Mouse(true),
+        Effect::Trust,
+        Effect::Start,
+        Effect::Suspend,
+        Effect::Redraw,
+    ];
+    (changing, reading)
+}
+
+#[test]
+fn read_only_lets_no_effect_out_that_changes_the_region() {
+    let (changing, reading) = effects();
+    // Every kind of effect is among them.
+    let kinds: HashSet<_> = changing.iter().chain(&reading).map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 22, "an effect is missing here");
+    for read_only in [true, false] {
+        let mut state = State::new(Options { read_only, ..Options::default() }, START).unwrap();
+        for effect in &changing {
+            state.leaving = false;
+            let out = admit(&mut state, vec![effect.clone()]);
+            assert_eq!(out.is_empty(), read_only, "{effect:?}");
+            assert!(!(read_only && state.leaving), "{effect:?}");
+        }
+        assert_eq!(state.notice.is_some(), read_only);
+        for effect in &reading {
+            assert_eq!(
+                admit(&mut state, vec![effect.clone()]).as_slice(),
+                std::slice::from_ref(effect)
+            );
+        }
+    }
+}
+
+#[test]
+fn what_waits_for_a_refused_effect_waits_no_longer() {
+    use crate::tui::testing::{feed, press};
+    let place = Place::of("endpoint", "iris-live");
+    let mut state = crate::tui::testing::with_region((120, 40), place);
+    press(&mut state, "right");
+    // Nothing but the gate stands between this action and the region.
+    state.read_only = true;
+    let effects = with_top(&mut state, |view, scene, out| {
+        view.act("apply", scene, out);
+    });
+    assert!(matches!(effects.as_slice(), [Effect::Run { .. }]));
+    assert!(crate::tui::testing::text(&state).contains("asking for the new split"));
+    assert!(admit(&mut state, effects).is_empty());
+    feed(&mut state, [Msg::Tick]);
+    assert!(!crate::tui::testing::text(&state).contains("asking for the new split"));
+}
+
+#[test]
+fn read_only_leaves_without_stopping_the_region() {
+    use crate::tui::testing::{press, text};
+    let mut state = crate::tui::testing::with_region((120, 40), Place::new("overview"));
+    state.read_only = true;
+    press(&mut state, "q");
+    assert!(text(&state).contains("read-only"), "{}", text(&state));
+    assert!(press(&mut state, "s").is_empty());
+    assert!(!state.leaving && text(&state).contains("Read-only"));
+    assert_eq!(press(&mut state, "k"), [Effect::Quit { stop: false }]);
+    assert!(state.leaving);
 }

@@ -3,6 +3,7 @@
 
 use super::{screens, split};
 use crate::api::model::{self, SERVICES};
+use crate::command::admin::coverage;
 use crate::command::grammar;
 use crate::domain::instance::Catalog;
 use crate::domain::kind;
@@ -91,21 +92,6 @@ pub(super) fn command(
 pub(super) fn is_verb(line: &str) -> bool {
     let first = line.split_whitespace().next().unwrap_or_default();
     GRAMMAR.find_subcommand(first).is_some()
-}
-
-/// Whether the command may change the region.
-pub(super) fn changes(words: &[String]) -> bool {
-    let word = |at: usize| words.get(at).map_or("", String::as_str);
-    match word(0) {
-        "say" | "wait" | "logs" | "describe" | "list" | "expect" | "download" => false,
-        "bucket" => word(1) != "list",
-        "call" => {
-            let operation = word(2).to_lowercase();
-            let reads = ["describe", "list", "get", "head", "batchdescribe", "search", "filter"];
-            !reads.iter().any(|verb| operation.starts_with(verb))
-        }
-        _ => true,
-    }
 }
 
 pub(super) fn complete(asked: &Asked<'_>, scene: &Scene<'_>) -> Found {
@@ -373,10 +359,17 @@ fn call(words: &[String], part: &str, head: &str) -> Found {
             Found { candidates: ranked(all, part), hint: "an AWS service".into() }
         }
         (Some(service), None) => {
-            let all =
-                service.operations().map(|operation| candidate(Kind::Value, operation.name, ""));
+            // What the region answers comes first; the others are there to be found, and marked.
+            let mut all: Vec<Candidate> = service
+                .operations()
+                .map(|operation| {
+                    let about = coverage::word(service.name, operation.name).unwrap_or_default();
+                    candidate(Kind::Value, operation.name, about)
+                })
+                .collect();
+            all.sort_by_key(|one| one.about == coverage::NOT_SIMULATED);
             let hint = format!("an operation of {}", service.name);
-            Found { candidates: ranked(all.collect(), part), hint }
+            Found { candidates: ranked(all, part), hint }
         }
         (Some(service), Some(operation)) => {
             let input = service.operation(operation).and_then(|operation| service.input(operation));
@@ -385,10 +378,16 @@ fn call(words: &[String], part: &str, head: &str) -> Found {
                 let about = if member.required { "required" } else { "" };
                 candidate(Kind::Option, &format!("--{}", kebab(member.name)), about)
             });
-            Found {
-                candidates: ranked(all.collect(), part),
-                hint: format!("a member of {operation}"),
-            }
+            let hint = match coverage::word(service.name, operation) {
+                Some(coverage::NOT_SIMULATED) => {
+                    format!("▲ {operation} is not simulated: the region refuses it")
+                }
+                Some("recorded") => {
+                    format!("a member of {operation}, which is recorded: nothing comes of it")
+                }
+                _ => format!("a member of {operation}"),
+            };
+            Found { candidates: ranked(all.collect(), part), hint }
         }
     }
 }
@@ -420,4 +419,32 @@ fn ranked(all: Vec<Candidate>, part: &str) -> Vec<Candidate> {
         .collect();
     scored.sort_by_key(|(begins, score, _)| std::cmp::Reverse((*begins, *score)));
     scored.into_iter().map(|(_, _, candidate)| candidate).take(MOST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::testing;
+    use crate::tui::view::Place;
+
+    fn completed(line: &str) -> Found {
+        let state = testing::with_region((120, 40), Place::new("overview"));
+        complete(&Asked { line, history: &[], actions: &[] }, &state.scene())
+    }
+
+    #[test]
+    fn operations_are_marked_as_coverage_has_them() {
+        let found = completed("call sagemaker ");
+        assert!(found.candidates.len() > 100);
+        for one in &found.candidates {
+            assert_eq!(Some(one.about.as_str()), coverage::word("sagemaker", &one.show), "{one:?}");
+        }
+        // What the region answers comes first.
+        let marked = |one: &Candidate| one.about == coverage::NOT_SIMULATED;
+        assert!(found.candidates.is_sorted_by_key(marked), "{:?}", found.candidates);
+        let found = completed("call sagemaker CreateInference");
+        assert!(!found.candidates.is_empty());
+        let hint = completed("call sagemaker CreateCluster ").hint;
+        assert!(hint.contains("is not simulated"), "{hint}");
+    }
 }

@@ -3,6 +3,7 @@
 
 mod complete;
 
+use crate::command::words_change;
 use crate::script::parse;
 use crate::tui::frame::dialog;
 use crate::tui::keymap::Binding;
@@ -125,7 +126,7 @@ impl Palette {
     fn run(&mut self, line: &str, scene: &Scene<'_>, out: &mut Outbox) {
         match complete::command(line, &self.variables) {
             Ok(command) => {
-                if scene.read_only && complete::changes(&command.words) {
+                if scene.read_only && words_change(&command.words) {
                     self.problem = Some("read-only: this would change the region".into());
                     return;
                 }

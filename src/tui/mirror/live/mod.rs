@@ -8,6 +8,8 @@
 
 mod counts;
 mod fleet;
+mod happening;
+mod judged;
 mod pace;
 #[cfg(test)]
 mod tests;
@@ -16,10 +18,13 @@ mod watched;
 
 pub use counts::Counts;
 pub use fleet::{Deployment, Instance, Ping};
+pub use happening::{Happening, Mark};
+pub use judged::Judged;
 pub use pace::{Counters, Pace, Rates};
 pub use traffic::{Beat, Traffic};
 pub use watched::{KEPT, Variant, WINDOW, Watched};
 
+use crate::tui::msg::Load;
 use crate::tui::row::key;
 use serde_json::Value;
 
@@ -41,11 +46,12 @@ impl Live {
     }
 
     /// A line of an endpoint's stream.
-    pub(super) fn endpoint(&mut self, name: &str, line: &Value) {
+    pub(super) fn endpoint(&mut self, name: &str, line: &Value, load: Option<&Load>) {
         let found = self.watched.iter().position(|one| one.name.eq_ignore_ascii_case(name));
         // Newest last.
         let mut watched = found.map(|at| self.watched.remove(at)).unwrap_or_default();
         self.unreadable += u64::from(!watched.take(line));
+        watched.judge(load);
         if !watched.name.is_empty() {
             self.watched.push(watched);
         }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 fn take(live: &mut Live, msg: &Msg) {
     match msg {
-        Msg::Endpoint { name, line } => live.endpoint(name, line),
+        Msg::Endpoint { name, line } => live.endpoint(name, line, None),
         Msg::Traffic(line) => live.traffic(line),
         _ => panic!("{msg:?}"),
     }
@@ -108,16 +108,16 @@ fn unknown_members_are_passed_over_and_nonsense_is_counted() {
     let mut live = Live::default();
     live.endpoint("a", &json!({"endpoint": "a", "at": 5.0, "novelty": [1], "variants": [
         {"variant": "v", "invocations": 3, "colour": "blue", "model_latency": {"histogram": "~"}},
-    ]}));
+    ]}), None);
     let watched = live.watched("a").unwrap();
     assert_eq!(watched.variants[0].counters.invocations, 3);
     assert!(watched.variants[0].latency().is_empty());
-    live.endpoint("a", &json!({"endpoint": 7}));
+    live.endpoint("a", &json!({"endpoint": 7}), None);
     live.traffic(&json!({"endpoints": "all"}));
     assert_eq!(live.unreadable, 2);
-    live.endpoint("a", &json!({"ended": "endpoint a is gone"}));
+    live.endpoint("a", &json!({"ended": "endpoint a is gone"}), None);
     assert_eq!(live.watched("a").unwrap().ended.as_deref(), Some("endpoint a is gone"));
-    live.endpoint("b", &json!({"heartbeat": true}));
+    live.endpoint("b", &json!({"heartbeat": true}), None);
     assert!(live.watched("b").is_none());
 }
 
@@ -141,7 +141,7 @@ fn deployments_and_instances_are_read_whole() {
 fn only_a_few_endpoints_are_kept_in_detail() {
     let mut live = Live::default();
     for name in ["a", "b", "c", "d", "a", "e"] {
-        live.endpoint(name, &json!({"endpoint": name, "at": 1.0}));
+        live.endpoint(name, &json!({"endpoint": name, "at": 1.0}), None);
     }
     assert!(live.watched("b").is_none());
     assert!(["a", "c", "d", "e"].iter().all(|name| live.watched(name).is_some()));
@@ -164,7 +164,7 @@ fn what_came_while_nobody_listened_has_no_rate() {
     // The same of an endpoint's own stream.
     let line = |at: f64, sum: u64| json!({"endpoint": "e", "at": at, "variants": [{"variant": "v", "invocations": sum}]});
     for (at, sum) in [(70.0, 7_000), (71.0, 7_100), (131.0, 13_100)] {
-        live.endpoint("e", &line(at, sum));
+        live.endpoint("e", &line(at, sum), None);
     }
     assert_eq!(live.rates("e", 131_000).unwrap().requests, 0.0);
 }
@@ -192,4 +192,78 @@ fn ten_thousand_endpoints_have_a_rate_each() {
     live.retain(|name| name == "e-77");
     assert!(live.rates("e-78", 3_500).is_none());
     assert!(live.rates("E-77", 3_500).is_some());
+}
+
+/// A second of the region's history.
+fn second(requests: &mut Requests, seconds: f64) -> serde_json::Value {
+    let Msg::Endpoint { line, .. } = requests.live(seconds) else { panic!() };
+    line
+}
+
+#[test]
+fn the_first_line_brings_the_minutes_before_anybody_looked() {
+    let mut live = Live::default();
+    let mut requests = Requests::iris();
+    requests.at -= 200.0;
+    let mut line = second(&mut requests, 200.0);
+    let now = requests.at;
+    let histogram = line["variants"][0]["model_latency"]["histogram"].clone();
+    let past = |rate: u64| -> Vec<serde_json::Value> {
+        // Traffic began 120 s ago; the split changed 30 s ago.
+        (0..120)
+            .map(|n| {
+                json!({"at": now - f64::from(119 - n), "span": 1.0, "requests": rate,
+                "errors_4xx": 0, "errors_5xx": 1, "histogram": histogram})
+            })
+            .collect()
+    };
+    line["history"] = json!({"variants": [{"variant": "blue", "seconds": past(90)},
+        {"variant": "green", "seconds": past(10)}], "instances": [], "marks": []});
+    line["weights_changed"] = json!(now - 30.0);
+    line["variants"][0]["invocations_since_shift"] = json!(1_500);
+    line["variants"][1]["invocations_since_shift"] = json!(1_500);
+    live.endpoint("iris-live", &line, None);
+    let watched = live.watched("iris-live").unwrap();
+    let blue = watched.variant("blue").unwrap();
+    assert!((59 * 90..=61 * 90).contains(&blue.lately(60.0).invocations));
+    assert_eq!(blue.seconds(), 120);
+    assert!(!blue.latency().is_empty());
+    let (counters, latency) = blue.since_base();
+    assert_eq!(counters.invocations, 30 * 90, "counted from the last change of the split");
+    assert!(!latency.is_empty());
+    assert!(near(blue.base_at().unwrap(), now - 30.0, 1e-6));
+    assert_eq!(watched.observed(60.0), Some(vec![0.5, 0.5]), "of the present split alone");
+    assert!(blue.rate.point(0).unwrap().1 < 1.0, "before that there was none");
+    // Ten seconds on, a shift: shares and verdict begin again, the minutes stay.
+    line["at"] = json!(now + 10.0);
+    line["weights_changed"] = json!(now + 9.9);
+    line["history"] = json!({"variants": [], "instances": [], "marks": []});
+    line["variants"][0]["invocations_since_shift"] = json!(0);
+    line["variants"][1]["invocations_since_shift"] = json!(3);
+    for at in [10.0, 10.3] {
+        line["at"] = json!(now + at);
+        live.endpoint("iris-live", &line, None);
+    }
+    let watched = live.watched("iris-live").unwrap();
+    assert_eq!(watched.observed(60.0), Some(vec![0.0, 1.0]));
+    assert_eq!(watched.variant("blue").unwrap().since_base().0.invocations, 0);
+}
+
+#[test]
+fn the_list_has_the_latency_of_the_last_second_and_of_no_older_one() {
+    let mut live = Live::default();
+    let line = |at: f64, seconds: serde_json::Value| {
+        json!({"at": at, "whole": true,
+            "endpoints": [{"endpoint": "A", "variants": [{"variant": "v", "invocations": 10}]}],
+            "history": [{"endpoint": "A", "variants": [{"variant": "v", "seconds": seconds}],
+                "marks": [{"at": at - 9.0, "mark": "weights", "shares": {"v": 1.0}}]}]})
+    };
+    let seconds = json!([{"at": 99.0, "span": 1.0, "requests": 5, "p50": 300, "p99": 900}]);
+    live.traffic(&line(100.0, seconds));
+    assert_eq!(live.unreadable, 0);
+    assert_eq!(live.traffic.latency("a", 100.0), Some((300.0, 900.0)));
+    assert_eq!(live.traffic.latency("a", 104.0), None, "it is no longer of the present");
+    let happened: Vec<_> = live.traffic.happened().into_iter().map(|(_, mark)| mark).collect();
+    assert_eq!(happened.len(), 2);
+    assert!(happened.contains(&Mark { at: 99.0, what: Happening::Begins }));
 }

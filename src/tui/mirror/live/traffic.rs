@@ -1,6 +1,7 @@
 //! The traffic of the whole region, for lists: a rate for each variant of each endpoint, however many
 //! there are.
 
+use super::happening::{Flow, Mark, MarkLine, PastLine, Second};
 use super::pace::{Counters, Pace, Rates};
 use crate::tui::row::{Key, key};
 use serde::Deserialize;
@@ -9,6 +10,10 @@ use std::collections::HashMap;
 
 /// Endpoints of which something is kept; those of a region that has more are not told of.
 const MOST: usize = 50_000;
+/// Happenings kept until somebody asks.
+const HAPPENED: usize = 1024;
+/// A second is of the present for so many seconds.
+const LATELY: f64 = 4.0;
 /// No endpoint has more variants.
 pub(super) const VARIANTS: usize = 32;
 
@@ -20,6 +25,8 @@ pub struct Beat {
     pub share: f64,
     pub in_flight: u64,
     pub pace: Pace,
+    /// The last one in which requests ended.
+    second: Option<Second>,
 }
 
 /// All endpoints that have had traffic.
@@ -28,6 +35,9 @@ pub struct Traffic {
     endpoints: HashMap<Key, Vec<Beat>>,
     /// When the last line was written, in epoch seconds.
     pub at: f64,
+    flow: Flow,
+    /// What has happened and was not asked for yet.
+    happened: Vec<(Key, Mark)>,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +49,8 @@ struct TrafficLine<'a> {
     whole: bool,
     #[serde(borrow, default)]
     endpoints: Vec<EndpointLine<'a>>,
+    #[serde(borrow, default)]
+    history: Vec<PastLine<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -80,11 +92,52 @@ impl Traffic {
                 }
             }
         }
+        self.history(&line);
+        self.flow.passes(line.at, &mut self.happened);
         true
+    }
+
+    /// Time passes: traffic that no second tells of any more has ended.
+    pub fn passes(&mut self, now: f64) {
+        self.flow.passes(now, &mut self.happened);
+    }
+
+    /// What has happened since this was asked last.
+    pub fn happened(&mut self) -> Vec<(Key, Mark)> {
+        std::mem::take(&mut self.happened)
+    }
+
+    /// Median and 99th percentile of the last second, in microseconds, of the variant with the most
+    /// requests (percentiles of several do not add up); `None` where there was no request lately.
+    pub fn latency(&self, endpoint: &str, now: f64) -> Option<(f64, f64)> {
+        let seconds = self.variants(endpoint).iter().filter_map(|beat| beat.second);
+        let lately = seconds.filter(|second| now - second.at <= LATELY);
+        let most = lately.max_by_key(|second| second.requests)?;
+        Some((most.p50, most.p99))
+    }
+
+    fn history(&mut self, line: &TrafficLine<'_>) {
+        for past in &line.history {
+            let key = key(past.endpoint);
+            self.flow.take(&key, past, line.at, &mut self.happened);
+            for mark in past.marks.iter().filter_map(MarkLine::read) {
+                if self.happened.len() < HAPPENED {
+                    self.happened.push((Key::clone(&key), mark));
+                }
+            }
+            let Some(beats) = self.endpoints.get_mut(&key) else { continue };
+            for beat in beats {
+                let own = past.variants.iter().find(|one| one.variant == beat.variant);
+                if let Some(second) = own.and_then(|one| one.seconds.last()) {
+                    beat.second = Some(*second);
+                }
+            }
+        }
     }
 
     pub(super) fn forget(&mut self, endpoint: &str) {
         self.endpoints.remove(&*key(endpoint));
+        self.flow.forget(&key(endpoint));
     }
 
     pub(super) fn retain(&mut self, exists: impl Fn(&str) -> bool) {
@@ -106,6 +159,20 @@ impl Traffic {
     /// What the whole region has now.
     pub fn total(&self, now: f64) -> Rates {
         self.endpoints.values().fold(Rates::default(), |all, beats| all.plus(sum(beats, now)))
+    }
+
+    /// The endpoints with traffic now, the busiest first. Rates within a factor of two count as the same,
+    /// and of those the name decides, so that the order does not change with every reading.
+    pub fn busiest(&self, now: f64) -> Vec<Key> {
+        let mut busy: Vec<(i32, &Key)> = self
+            .endpoints
+            .iter()
+            .map(|(key, beats)| (sum(beats, now).requests, key))
+            .filter(|(rate, _)| *rate > 0.0)
+            .map(|(rate, key)| (-(rate.log2().floor() as i32), key))
+            .collect();
+        busy.sort_unstable();
+        busy.into_iter().map(|(_, key)| Key::clone(key)).collect()
     }
 
     /// When an endpoint had its last request that was told of.

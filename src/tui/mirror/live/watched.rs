@@ -3,6 +3,7 @@
 
 use super::counts::Counts;
 use super::fleet::{Deployment, Instance};
+use super::judged::Judged;
 use super::pace::{Counters, Pace, Rates};
 use super::traffic::VARIANTS;
 use crate::domain::distribution::Distribution;
@@ -39,6 +40,11 @@ pub struct Watched {
     pub ended: Option<String>,
     /// Goes up whenever the histograms say something else.
     pub version: u64,
+    /// When the split was changed last, in epoch seconds.
+    pub split_at: Option<f64>,
+    /// What can be said of the variants, and when that was.
+    pub judged: Vec<Judged>,
+    pub(super) judged_at: f64,
 }
 
 /// One variant.
@@ -70,8 +76,49 @@ pub struct Variant {
     /// The sum of the slices within the window, and how many those are.
     window: Counts,
     windowed: usize,
-    /// What the present configuration began with: what a verdict must not count.
-    base: (f64, Counters, Counts),
+    /// Requests since the split was changed last, where the region tells.
+    since_split: Option<u64>,
+    /// All since the present configuration and split: what a verdict counts.
+    tally: Tally,
+}
+
+/// What has come since a moment, up to the present slice.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Epoch seconds; 0 for the endpoint's beginning.
+    from: f64,
+    counters: Counters,
+    counts: Counts,
+}
+
+/// A second of the region's history.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Second<'a> {
+    /// Its end, in epoch seconds.
+    at: f64,
+    span: f64,
+    requests: u64,
+    errors_4xx: u64,
+    errors_5xx: u64,
+    #[serde(borrow)]
+    histogram: &'a str,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct HistoryLine<'a> {
+    #[serde(borrow)]
+    variants: Vec<PastLine<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PastLine<'a> {
+    #[serde(borrow)]
+    variant: &'a str,
+    #[serde(borrow)]
+    seconds: Vec<Second<'a>>,
 }
 
 #[derive(Debug)]
@@ -98,6 +145,9 @@ struct EndpointLine<'a> {
     variants: Vec<VariantLine<'a>>,
     deployment: Option<Deployment>,
     last_deployment: Option<Deployment>,
+    weights_changed: Option<f64>,
+    #[serde(borrow)]
+    history: Option<HistoryLine<'a>>,
     #[serde(borrow)]
     ended: Option<&'a str>,
 }
@@ -109,6 +159,7 @@ struct VariantLine<'a> {
     share: f64,
     in_flight: u64,
     invocations: u64,
+    invocations_since_shift: Option<u64>,
     abandoned: u64,
     errors_4xx: u64,
     errors_5xx: u64,
@@ -138,10 +189,17 @@ impl Watched {
         let at = line.at;
         let of = |text: Option<&str>| text.unwrap_or_default().to_owned();
         let config = of(line.config);
-        // A deployment that has ended before this was watched: what it left behind cannot be told
-        // from what is counted now, so that a verdict begins here.
         let first = self.name.is_empty();
-        let renewed = if first { line.last_deployment.is_some() } else { config != self.config };
+        let moved = line.weights_changed.is_some() && line.weights_changed != self.split_at;
+        // A deployment that has ended before this was watched: what it left behind cannot be told
+        // from what is counted now, so that a verdict begins here, or where the history says.
+        let renewed = match first {
+            true => line.last_deployment.is_some(),
+            false => config != self.config || moved,
+        };
+        let deployed = line.last_deployment.as_ref().and_then(|one| one.ended);
+        let begun = [line.weights_changed, deployed].into_iter().flatten().fold(0.0, f64::max);
+        self.split_at = line.weights_changed.or(self.split_at);
         (self.name, self.status, self.config) = (name.to_owned(), of(line.status), config);
         self.failure = line.failure_reason.filter(|why| !why.is_empty()).map(str::to_owned);
         (self.ended, self.at) = (None, at);
@@ -155,11 +213,21 @@ impl Watched {
                 self.variants.len() - 1
             });
             let variant = &mut self.variants[index];
-            if variant.take(at, one, found.is_none(), renewed || settled) {
+            let past = line.history.as_ref().map(|history| {
+                let own = history.variants.iter().find(|past| past.variant == variant.name);
+                own.map_or(&[][..], |past| past.seconds.as_slice())
+            });
+            // Only a first line brings what is older than a moment.
+            let past = past.filter(|_| found.is_none() || at - variant.read_at > GAP);
+            let anew = renewed || settled;
+            if variant.take(at, one, found.is_none(), anew) {
                 self.version += 1;
             }
-            if renewed || settled {
-                variant.base = (at, variant.counters, variant.read.clone());
+            if let Some(past) = past {
+                variant.fill(at, past, begun);
+                self.version += 1;
+            } else if anew {
+                variant.count_anew(at);
                 self.version += 1;
             }
         }
@@ -175,10 +243,14 @@ impl Watched {
         self.variants.iter().fold(Rates::default(), |all, one| all.plus(one.pace.rates(now)))
     }
 
-    /// Each variant's share of the requests of the last `seconds`, 0 to 1; `None` without any.
+    /// Each variant's share of the requests of the last `seconds`, but only since the split was changed
+    /// last, 0 to 1; `None` without any.
     pub fn observed(&self, seconds: f64) -> Option<Vec<f64>> {
-        let counts: Vec<u64> =
-            self.variants.iter().map(|one| one.lately(seconds).invocations).collect();
+        let lately = |one: &Variant| match one.since_split {
+            Some(count) if self.split_at.is_some_and(|split| self.at - split < seconds) => count,
+            _ => one.lately(seconds).invocations,
+        };
+        let counts: Vec<u64> = self.variants.iter().map(lately).collect();
         let all: u64 = counts.iter().sum();
         (all > 0).then(|| counts.iter().map(|one| *one as f64 / all as f64).collect())
     }
@@ -206,7 +278,8 @@ impl Variant {
             slices: VecDeque::new(),
             window: Counts::default(),
             windowed: 0,
-            base: (0.0, Counters::default(), Counts::default()),
+            since_split: None,
+            tally: Tally::default(),
         }
     }
 
@@ -220,6 +293,7 @@ impl Variant {
         };
         (self.share, self.in_flight, self.abandoned) = (line.share, line.in_flight, line.abandoned);
         (self.instances, self.ended) = (line.instances_detail, line.instances_ended);
+        self.since_split = line.invocations_since_shift;
         // Lines come ten times a second, also of an endpoint at rest.
         self.pace.take_anew(at, counters);
         let restarted = counters.since(self.counters).is_none();
@@ -236,7 +310,7 @@ impl Variant {
         let restarted = restarted || read.since(&self.read).is_none();
         if restarted && !first {
             // The region began again: all of it is new.
-            self.base = (at, Counters::default(), Counts::default());
+            self.tally = Tally { from: at, ..Tally::default() };
         }
         if first || restarted || back || lost {
             self.begin_anew(at, restarted && !first, back, &read);
@@ -263,7 +337,12 @@ impl Variant {
         }
         let (counters, counts) = match restarted {
             true => (Counters::default(), Counts::default()),
-            false => (self.counters, read.clone()),
+            false => {
+                // It belongs to no second, but to the whole.
+                self.tally.counters.add(self.counters.since(self.open.1).unwrap_or_default());
+                self.tally.counts.add(&read.since(&self.open.2).unwrap_or_default());
+                (self.counters, read.clone())
+            }
         };
         self.open = (at, counters, counts);
         self.expire(at);
@@ -279,11 +358,76 @@ impl Variant {
         self.rate.push(x, more.invocations as f64 / span);
         self.p50.push(x, quantile(0.5));
         self.p99.push(x, quantile(0.99));
-        self.window.add(&new);
+        self.tally.counters.add(more);
+        self.tally.counts.add(&new);
+        let slice = Slice { from: *from, to: at, counters: more, counts: new };
+        self.open = (at, self.read_counters, self.read.clone());
+        self.keep(slice);
+    }
+
+    fn keep(&mut self, slice: Slice) {
+        let to = slice.to;
+        self.window.add(&slice.counts);
         self.windowed += 1;
-        self.slices.push_back(Slice { from: *from, to: at, counters: more, counts: new });
+        self.slices.push_back(slice);
+        self.expire(to);
+    }
+
+    /// A verdict counts from here on.
+    fn count_anew(&mut self, at: f64) {
+        if self.read_at > self.open.0 {
+            self.close(self.read_at);
+        }
+        self.tally = Tally { from: at, ..Tally::default() };
+    }
+
+    /// Takes in what the region remembers, in place of what is known here: seconds with requests, the
+    /// oldest first. A verdict counts from `begun` on, or from where the history begins.
+    fn fill(&mut self, at: f64, past: &[Second<'_>], begun: f64) {
+        self.slices.clear();
+        (self.window, self.windowed) = (Counts::default(), 0);
+        for trace in [&mut self.rate, &mut self.p50, &mut self.p99] {
+            *trace = Trace::new(KEPT as usize * 2);
+        }
+        let from = if begun > at - KEPT { begun } else { at - KEPT };
+        self.tally = Tally { from, ..Tally::default() };
+        let mut last = at - KEPT;
+        for second in past.iter().filter(|second| second.at > at - KEPT && second.at <= at) {
+            let began = (second.at - second.span.max(0.001)).max(last);
+            self.rests(last, began);
+            let counts = Counts::decode(second.histogram).unwrap_or_default();
+            let counters = Counters {
+                invocations: second.requests,
+                errors_4xx: second.errors_4xx,
+                errors_5xx: second.errors_5xx,
+            };
+            let (x, latency) = (second.at * 1000.0, counts.distribution());
+            let quantile = |part| latency.quantile(part).map_or(f64::NAN, |value| value as f64);
+            self.rate.push(x, second.requests as f64 / (second.at - began).max(0.001));
+            self.p50.push(x, quantile(0.5));
+            self.p99.push(x, quantile(0.99));
+            // The second in which the split was changed belongs to neither side.
+            if began >= from {
+                self.tally.counters.add(counters);
+                self.tally.counts.add(&counts);
+            }
+            last = second.at;
+            self.keep(Slice { from: began, to: last, counters, counts });
+        }
+        self.rests(last, at);
         self.open = (at, self.read_counters, self.read.clone());
         self.expire(at);
+    }
+
+    /// Nothing came between: the curves say so.
+    fn rests(&mut self, from: f64, to: f64) {
+        if to - from > 2.0 * SLICE {
+            for at in [from + SLICE, to] {
+                self.rate.push(at * 1000.0, 0.0);
+                self.p50.push(at * 1000.0, f64::NAN);
+                self.p99.push(at * 1000.0, f64::NAN);
+            }
+        }
     }
 
     fn expire(&mut self, at: f64) {
@@ -307,16 +451,18 @@ impl Variant {
         counts.distribution()
     }
 
-    /// Everything since the present configuration began: what a verdict may be built on.
+    /// Everything since the present configuration and split began: what a verdict may be built on.
     pub fn since_base(&self) -> (Counters, Distribution) {
-        let counters = self.counters.since(self.base.1).unwrap_or_default();
-        let counts = self.read.since(&self.base.2).unwrap_or_default();
+        let mut counters = self.tally.counters;
+        counters.add(self.counters.since(self.open.1).unwrap_or_default());
+        let mut counts = self.tally.counts.clone();
+        counts.add(&self.read.since(&self.open.2).unwrap_or_default());
         (counters, counts.distribution())
     }
 
     /// From when on `since_base` counts, in epoch seconds; `None` for the endpoint's beginning.
     pub fn base_at(&self) -> Option<f64> {
-        (self.base.0 > 0.0).then_some(self.base.0)
+        (self.tally.from > 0.0).then_some(self.tally.from)
     }
 
     /// What has come in the last `seconds`, of at most [`KEPT`].

@@ -12,11 +12,11 @@ use super::load::LoadPrompt;
 use super::panes::{Layout, Pane, Wish};
 use super::summary;
 use super::variant::{self, Board, Split, Variant};
-use super::verdict::{self, Judged};
 use super::weights::Weights;
 use crate::client::encode;
 use crate::domain::distribution::Distribution;
 use crate::domain::kind;
+use crate::domain::words::counted;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::mirror::live::Watched;
 use crate::tui::msg::{Load, Ticket};
@@ -33,8 +33,6 @@ use std::sync::Arc;
 /// Shares move in steps of so many hundredths.
 const STEP: f64 = 5.0;
 const FINE: f64 = 1.0;
-/// Milliseconds between two verdicts; they are not for the blink of an eye.
-const JUDGE: i64 = 1000;
 
 pub struct Cockpit {
     name: String,
@@ -55,8 +53,6 @@ pub struct Cockpit {
     /// Latencies of the last minute, in the order of the variants, as of that version.
     latencies: Vec<Distribution>,
     version: Option<u64>,
-    judged: Vec<Judged>,
-    judged_at: Option<i64>,
     instances: usize,
 }
 
@@ -77,8 +73,6 @@ impl Cockpit {
             variants: Vec::new(),
             latencies: Vec::new(),
             version: None,
-            judged: Vec::new(),
-            judged_at: None,
             instances: 0,
         }
     }
@@ -246,7 +240,12 @@ impl Cockpit {
         };
         out.requests.push(Request::Confirm {
             question: question.to_owned(),
-            names: vec![format!("{} of {variant}, {}", one.id, one.state)],
+            names: vec![format!(
+                "{} of {variant}, {}, {} in flight",
+                one.id,
+                one.state,
+                counted(one.in_flight, "request")
+            )],
             then: vec![Effect::Post { ticket, path }],
         });
     }
@@ -298,14 +297,6 @@ impl Cockpit {
             };
             self.latencies = self.variants.iter().map(latency).collect();
             self.version = version;
-        }
-        let due = self.judged_at.is_none_or(|at| scene.now - at >= JUDGE);
-        if renamed || due {
-            self.judged_at = Some(scene.now);
-            let load = self.load(scene);
-            self.judged = watched
-                .map(|watched| verdict::judge(&self.variants, watched, load))
-                .unwrap_or_default();
         }
         self.instances = watched.map_or(0, |watched| fleet::listed(watched).count());
         self.selected = self.selected.min(self.variants.len().saturating_sub(1));

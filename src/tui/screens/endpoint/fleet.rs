@@ -1,6 +1,7 @@
 //! The instances with their health checks, and the deployment that replaces one fleet by another.
 
 use super::variant::{self, Variant};
+use crate::domain::words::counted;
 use crate::tui::columns;
 use crate::tui::format;
 use crate::tui::mirror::live::{Deployment, Instance, Ping, Watched};
@@ -230,7 +231,7 @@ fn deploying(
 }
 
 fn instances(count: usize) -> String {
-    if count == 1 { "1 instance".into() } else { format!("{count} instances") }
+    counted(count as u64, "instance")
 }
 
 fn stages(of: &Deployment, scene: &Scene<'_>) -> Line<'static> {

@@ -6,6 +6,7 @@ use crate::tui::effect::Want;
 use crate::tui::format;
 use crate::tui::row::Row;
 use crate::tui::screens::list::Listing;
+use crate::tui::view::Scene;
 use crate::tui::widgets::table::{Cell, Column};
 use serde_json::Value;
 
@@ -35,22 +36,14 @@ static COLUMNS: &[Column] = &[
     .right()
     .rank(1)
     .volatile(),
-    Column::new("P50", 8, |row, scene| {
-        let watched = scene.mirror.live.watched(&row.name);
-        let medians = watched.into_iter().flat_map(|watched| &watched.variants);
-        // Of the variant with the most traffic: percentiles of several do not add up.
-        let most = medians.max_by_key(|variant| variant.lately(60.0).invocations);
-        match most.and_then(|variant| variant.latency().quantile(0.5)) {
-            Some(micros) => {
-                let micros = micros as f64;
-                Cell::number(Some(micros), format::micros(micros), scene.theme.text)
-            }
-            None => Cell::number(None, "", scene.theme.faint),
-        }
-    })
-    .right()
-    .rank(6)
-    .volatile(),
+    Column::new("P50", 8, |row, scene| latency(row, scene, |(p50, _)| p50))
+        .right()
+        .rank(6)
+        .volatile(),
+    Column::new("P99", 8, |row, scene| latency(row, scene, |(_, p99)| p99))
+        .right()
+        .rank(6)
+        .volatile(),
     Column::new("INSTANCES", 9, |row, scene| {
         let (now, wanted) = instances(row);
         let text = if now == wanted { now.to_string() } else { format!("{now} of {wanted}") };
@@ -78,6 +71,15 @@ static COLUMNS: &[Column] = &[
     .rank(7),
     columns::MODIFIED,
 ];
+
+/// Of the last second's requests, in microseconds; nothing where none came.
+fn latency(row: &Row, scene: &Scene<'_>, of: fn((f64, f64)) -> f64) -> Cell {
+    let now = scene.now as f64 / 1000.0;
+    match scene.mirror.live.traffic.latency(&row.name, now).map(of) {
+        Some(micros) => Cell::number(Some(micros), format::micros(micros), scene.theme.text),
+        None => Cell::number(None, "–", scene.theme.faint),
+    }
+}
 
 /// `▰▰▰▰▱ blue 90 green 10`, as a row says it.
 fn split(row: &Row) -> String {

@@ -25,6 +25,8 @@ const FIELDS: [(&str, &str); 4] = [
 pub(super) struct LoadPrompt {
     endpoint: String,
     fields: [Input; 4],
+    /// What the fields began with.
+    begun: [String; 4],
     at: usize,
     problem: Option<String>,
 }
@@ -33,8 +35,9 @@ impl LoadPrompt {
     /// `rows` is where labelled rows are known to be, if anywhere.
     pub(super) fn new(endpoint: &str, rows: Option<&str>) -> Self {
         let rows = rows.unwrap_or("data/test.csv");
-        let fields = [rows, "0", "4", "50"].map(|text| Input::new(text.to_owned()));
-        Self { endpoint: endpoint.to_owned(), fields, at: 0, problem: None }
+        let begun = [rows, "0", "4", "50"].map(str::to_owned);
+        let fields = begun.clone().map(Input::new);
+        Self { endpoint: endpoint.to_owned(), fields, begun, at: 0, problem: None }
     }
 
     fn effect(&self) -> Result<Effect, String> {
@@ -75,6 +78,10 @@ impl View for LoadPrompt {
 
     fn typing(&self) -> bool {
         true
+    }
+
+    fn unsaved(&self) -> bool {
+        self.fields.iter().zip(&self.begun).any(|(field, begun)| field.value() != begun)
     }
 
     fn typed(&mut self, key: KeyEvent, _scene: &Scene<'_>, out: &mut Outbox) -> bool {

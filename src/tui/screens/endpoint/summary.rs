@@ -84,7 +84,7 @@ pub(super) fn load(of: &Load, columns: usize, scene: &Scene<'_>) -> Option<Line<
         true => Span::styled(" ▶ own traffic ", theme.busy),
         false => Span::styled(" ■ own traffic, ended ", theme.off),
     }];
-    spans.push(Span::styled(format!("{} requests", format::count(of.requests)), theme.text));
+    spans.push(Span::styled(format::counted(of.requests, "request"), theme.text));
     if of.errors > 0 {
         spans.push(Span::styled(format!("  ✖ {} failed", format::count(of.errors)), theme.bad));
     }
@@ -94,7 +94,7 @@ pub(super) fn load(of: &Load, columns: usize, scene: &Scene<'_>) -> Option<Line<
         spans.push(Span::styled(before, theme.dim));
         let text = format!("{} {}", clean(variant), format::percent(share));
         spans.push(Span::styled(text, theme.accent));
-        spans.push(Span::styled(format!(" of {} rows", format::count(*checked)), theme.dim));
+        spans.push(Span::styled(format!(" of {}", format::counted(*checked, "row")), theme.dim));
     }
     if let Some(error) = &of.last_error {
         spans.push(Span::styled(format!("  {}", clean(error)), theme.bad));

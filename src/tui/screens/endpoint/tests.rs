@@ -59,9 +59,9 @@ fn the_cockpit_in_colour() {
 
 #[test]
 fn every_pane_where_there_is_room_for_one() {
-    let (mut state, _) = flying((80, 24), 65);
+    let (mut state, mut traffic) = flying((80, 24), 65);
     feed(&mut state, [load(true), load(false)]);
-    pass(&mut state, 1000);
+    fly(&mut state, &mut traffic, 1);
     let mut all = String::new();
     for _ in 0..4 {
         press(&mut state, "tab");
@@ -121,13 +121,15 @@ fn shares_are_previewed_and_only_asked_for_by_a_key_of_their_own() {
 
 #[test]
 fn a_verdict_names_what_differs() {
-    let (mut state, _) = flying((160, 50), 65);
+    let (mut state, mut traffic) = flying((160, 50), 65);
     let screen = text(&state);
     assert!(screen.contains("green is faster: p50"), "{screen}");
     assert!(screen.contains("differs: model (iris/1, iris/2)"), "{screen}");
     assert!(screen.contains("accuracy: no data yet"), "{screen}");
+    assert!(screen.contains("95 % confidence at every look"), "{screen}");
+    assert!(!screen.contains("instance type"), "all types are the same cores: {screen}");
     feed(&mut state, [load(true)]);
-    pass(&mut state, 2000);
+    fly(&mut state, &mut traffic, 2);
     let screen = text(&state);
     assert!(screen.contains("accuracy: blue 97.8 %, green 95.6 %: too few rows"), "{screen}");
 }

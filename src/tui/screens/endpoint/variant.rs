@@ -117,7 +117,8 @@ pub(super) fn series(variants: &[Variant], name: &str) -> usize {
     variants.iter().position(|one| one.name == name).unwrap_or(variants.len())
 }
 
-/// What differs between two variants: the model, and what else may be the cause of a difference.
+/// What differs between two variants: the model, and what else may be the cause of a difference. The
+/// instance type is not: all types run on the same cores here.
 pub(super) fn differences(first: &Variant, second: &Variant) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, a: &str, b: &str| {
@@ -126,7 +127,6 @@ pub(super) fn differences(first: &Variant, second: &Variant) -> Vec<String> {
         }
     };
     compare("model", first.what(), second.what());
-    compare("instance type", first.on(), second.on());
     compare("instance count", &first.current.to_string(), &second.current.to_string());
     found
 }

@@ -1,73 +1,16 @@
 //! Which variant does better, and what else differs between them.
 
 use super::variant::{self, Variant};
-use crate::domain::distribution::Distribution;
-use crate::domain::verdict::{Answer, Finding, Observed, Question, Rate, Rules, Verdict, compare};
-use crate::tui::columns;
+use crate::domain::verdict::{Answer, Finding, Question};
 use crate::tui::format;
-use crate::tui::mirror::live::{Counters, Watched};
-use crate::tui::msg::Load;
+use crate::tui::mirror::live::Judged;
 use crate::tui::text::clean;
 use crate::tui::view::Scene;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
-
-/// What can be said about two variants.
-pub(super) struct Judged {
-    names: [String; 2],
-    requests: [u64; 2],
-    verdict: Verdict,
-    differs: Vec<String>,
-    /// Epoch seconds from which on all is counted; `None` for the endpoint's beginning.
-    since: Option<f64>,
-}
-
-/// Compares every variant with the first one.
-pub(super) fn judge(variants: &[Variant], watched: &Watched, load: Option<&Load>) -> Vec<Judged> {
-    let Some((first, others)) = variants.split_first() else { return Vec::new() };
-    let Some(base) = watched.variant(&first.name) else { return Vec::new() };
-    let rules = Rules { comparisons: others.len().max(1) as u32, ..Rules::default() };
-    let (base_counters, base_latency) = base.since_base();
-    let judged = others.iter().filter_map(|other| {
-        let live = watched.variant(&other.name)?;
-        let (counters, latency) = live.since_base();
-        let differs = variant::differences(first, other);
-        let causes: Vec<&str> = differs.iter().map(String::as_str).collect();
-        let verdict = compare(
-            &observed(&first.name, &base_latency, base_counters, load),
-            &observed(&other.name, &latency, counters, load),
-            &rules,
-            &causes,
-        );
-        let since = [base.base_at(), live.base_at()].into_iter().flatten().reduce(f64::max);
-        Some(Judged {
-            names: [first.name.clone(), other.name.clone()],
-            requests: [base_counters.invocations, counters.invocations],
-            verdict,
-            differs,
-            since,
-        })
-    });
-    judged.collect()
-}
-
-fn observed<'a>(
-    name: &'a str,
-    latency: &'a Distribution,
-    counters: Counters,
-    load: Option<&Load>,
-) -> Observed<'a> {
-    let errors = Rate { hits: counters.errors(), all: counters.invocations };
-    Observed { name, latency, errors, accuracy: accuracy(load, name) }
-}
-
-/// Of the rows that the workbench's own traffic has checked.
-fn accuracy(load: Option<&Load>, name: &str) -> Rate {
-    let found = load.and_then(|load| load.correct.iter().find(|(variant, ..)| variant == name));
-    found.map_or(Rate::default(), |(_, right, checked)| Rate { hits: *right, all: *checked })
-}
+use std::time::Duration;
 
 /// The pane.
 pub(super) fn draw(
@@ -94,14 +37,16 @@ pub(super) fn draw(
         if index > 0 {
             lines.push(Line::default());
         }
-        lines.extend(said(one, scene));
+        lines.extend(said(one, variants, scene));
     }
     let paragraph = Paragraph::new(lines).wrap(Wrap { trim: false });
     frame.render_widget(paragraph, area);
 }
 
-fn said(one: &Judged, scene: &Scene<'_>) -> Vec<Line<'static>> {
+fn said(one: &Judged, variants: &[Variant], scene: &Scene<'_>) -> Vec<Line<'static>> {
     let theme = scene.theme;
+    let differs = differences(one, variants);
+    let span = one.since.map(|since| (scene.now as f64 / 1000.0 - since).max(0.0));
     let [first, second] = one.names.each_ref().map(|name| clean(name).into_owned());
     let mut lines = Vec::new();
     lines.push(Line::from(vec![
@@ -110,13 +55,13 @@ fn said(one: &Judged, scene: &Scene<'_>) -> Vec<Line<'static>> {
         Span::styled(first, theme.accent),
     ]));
     for answer in &one.verdict.answers {
-        lines.push(sentence(answer, scene));
+        lines.push(sentence(answer, span, scene));
         if answer.question == Question::Accuracy && answer.finding == Finding::NoData {
             lines.push(Line::styled("  t sends rows with known labels", theme.dim));
         }
     }
-    let causes = match one.differs.as_slice() {
-        [] => Line::styled("  same model, instance type and count", theme.dim),
+    let causes = match differs.as_slice() {
+        [] => Line::styled("  same model and instance count", theme.dim),
         [cause] if cause.starts_with("model") => {
             Line::styled(format!("  differs: {}", clean(cause)), theme.dim)
         }
@@ -128,16 +73,39 @@ fn said(one: &Judged, scene: &Scene<'_>) -> Vec<Line<'static>> {
     };
     lines.push(causes);
     let [a, b] = one.requests.map(format::count);
-    let since = match one.since {
-        Some(at) => format!("of the last {}", columns::age(at, scene)),
+    let since = match span {
+        Some(span) => {
+            let span = Duration::try_from_secs_f64(span).unwrap_or_default();
+            format!("in {}, the present split and models", format::duration(span))
+        }
         None => "since the endpoint began".to_owned(),
     };
-    let words = format!("  {b} and {a} requests {since}; wrong at most 1 time in 20, ever");
+    let span = format!("  {b} and {a} requests {since}; the table: the last minute");
+    lines.push(Line::styled(span, theme.dim));
+    let words = "  95 % confidence at every look: what is found stays";
     lines.push(Line::styled(words, theme.dim));
     lines
 }
 
-fn sentence(answer: &Answer, scene: &Scene<'_>) -> Line<'static> {
+/// What else differs between the two, as far as the variants are known.
+fn differences(one: &Judged, variants: &[Variant]) -> Vec<String> {
+    let named = |name: &String| variants.iter().find(|variant| variant.name == *name);
+    match (named(&one.names[0]), named(&one.names[1])) {
+        (Some(first), Some(second)) => variant::differences(first, second),
+        _ => Vec::new(),
+    }
+}
+
+/// How long it takes until a finding may be had, when requests come as they did over the span.
+fn wait(finding: Finding, span: Option<f64>) -> Option<String> {
+    let Finding::TooFew { have, need_about: Some(need) } = finding else { return None };
+    let span = span.filter(|span| *span >= 1.0)?;
+    let seconds = need.saturating_sub(have) as f64 * span / (have as f64).max(1.0);
+    let left = Duration::try_from_secs_f64(seconds).ok()?;
+    Some(format!(", in about {} at this rate", format::duration(left)))
+}
+
+fn sentence(answer: &Answer, span: Option<f64>, scene: &Scene<'_>) -> Line<'static> {
     let theme = scene.theme;
     let (mark, style) = match answer.finding {
         Finding::Differs { .. } => ("✔", theme.good),
@@ -145,6 +113,10 @@ fn sentence(answer: &Answer, scene: &Scene<'_>) -> Line<'static> {
         Finding::TooFew { .. } => ("…", theme.dim),
         Finding::NoData => ("·", theme.dim),
     };
-    let text = clean(&answer.sentence).into_owned();
+    let mut text = clean(&answer.sentence).into_owned();
+    if let Some(wait) = wait(answer.finding, span).filter(|_| answer.question != Question::Accuracy)
+    {
+        text.push_str(&wait);
+    }
     Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, style)])
 }

@@ -86,6 +86,7 @@ impl Default for Groups {
             asked_streams: None,
             problem: None,
         }
+        .waiting()
     }
 }
 
@@ -101,6 +102,12 @@ fn areas(area: Rect) -> (Rect, Rect) {
 }
 
 impl Groups {
+    /// Nothing was told yet.
+    fn waiting(mut self) -> Self {
+        (self.groups.loading, self.streams.loading) = (Some(true), Some(true));
+        self
+    }
+
     fn ask(&mut self, scene: &Scene<'_>, out: &mut Outbox) {
         if !scene.mirror.connected() {
             return;
@@ -117,6 +124,7 @@ impl Groups {
             self.of = at;
             self.stream_rows.clear();
             self.asked_streams = None;
+            self.streams.loading = Some(self.of.is_some());
         }
         if let Some(group) = &self.of
             && due(self.asked_streams)
@@ -132,6 +140,19 @@ impl Groups {
         let groups = is(self.asked_groups);
         if !groups && !is(self.asked_streams) {
             return;
+        }
+        if groups {
+            self.groups.loading = Some(false);
+            if answer
+                .outcome
+                .as_ref()
+                .is_ok_and(|value| value.as_array().is_some_and(Vec::is_empty))
+            {
+                // Without a group there are no streams to wait for.
+                self.streams.loading = Some(false);
+            }
+        } else {
+            self.streams.loading = Some(false);
         }
         match &answer.outcome {
             Ok(value) => {

@@ -1,6 +1,7 @@
 //! A log that is read: the pane with its keys, its search and filter lines, copying and exporting.
 //! The screen of logs and that of a job hold one each.
 
+use crate::domain::words::counted;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::Prompt as Ask;
@@ -266,9 +267,8 @@ impl Reader {
     fn copy(&mut self, out: &mut Outbox) {
         match self.pane.selected_text() {
             Some(text) => {
-                let lines = text.lines().count();
-                let plural = if lines == 1 { "" } else { "s" };
-                out.notice(Tone::Good, format!("Copied {lines} line{plural}"));
+                let lines = counted(text.lines().count() as u64, "line");
+                out.notice(Tone::Good, format!("Copied {lines}"));
                 out.effect(Effect::Copy(text));
                 self.pane.clear_selection();
             }
@@ -283,7 +283,8 @@ impl Reader {
             out.notice(Tone::Info, "There are no lines to write");
             return;
         }
-        let hint = format!("{lines} lines, as they are shown; a file of that name is replaced");
+        let lines = counted(lines as u64, "line");
+        let hint = format!("{lines}, as shown; a file of that name is replaced");
         let then = move |path: &str, out: &mut Outbox| {
             let (ticket, path) = (out.ticket(), path.to_owned());
             out.effect(Effect::Save { ticket, path, text });

@@ -2,6 +2,7 @@
 
 use super::{Subject, ask};
 use crate::domain::time::Timestamp;
+use crate::domain::words::counted;
 use crate::tui::effect::Effect;
 use crate::tui::format;
 use crate::tui::mirror::Rows;
@@ -65,7 +66,7 @@ impl Search {
     pub fn new(words: &str) -> Self {
         Self {
             words: words.to_owned(),
-            table: Table::new(COLUMNS).sorted_by(0, false).empty("Nothing found yet"),
+            table: Table::new(COLUMNS).sorted_by(0, false),
             rows: Rows::default(),
             listing: None,
             asked: BTreeMap::new(),
@@ -74,6 +75,22 @@ impl Search {
             dropped: 0,
             problem: None,
         }
+        .searching()
+    }
+
+    fn searching(mut self) -> Self {
+        self.table.loading = Some(true);
+        self
+    }
+
+    /// All has been answered: says what came of it where there are no rows.
+    fn conclude(&mut self) {
+        self.table.loading = Some(false);
+        self.table.empty = match (&self.problem, self.searched) {
+            (Some(problem), _) => refused(problem, &self.words).into(),
+            (None, 0) => "There are no log groups to search".into(),
+            (None, _) => "Nothing found. ctrl-g searches for something else".into(),
+        };
     }
 
     fn listed(&mut self, answer: &Answer, out: &mut Outbox) {
@@ -91,7 +108,7 @@ impl Search {
             out.effect(Effect::SearchLogs { ticket, group: group.name, pattern });
         }
         if self.asked.is_empty() {
-            self.table.empty = "There are no log groups to search";
+            self.conclude();
         }
     }
 
@@ -112,7 +129,7 @@ impl Search {
             Err(failure) => self.problem = Some(failure.message.clone()),
         }
         if self.asked.is_empty() {
-            self.table.empty = "Nothing found. ctrl-g searches for something else";
+            self.conclude();
         }
     }
 
@@ -123,19 +140,32 @@ impl Search {
         }
         if !self.asked.is_empty() {
             let all = self.searched + self.asked.len();
-            notes.push(format!("◐ {} of {all} groups", self.searched));
+            notes.push(format!("◐ {} of {}", self.searched, counted(all as u64, "group")));
         } else if self.searched > 0 {
-            let plural = if self.searched == 1 { "" } else { "s" };
-            notes.push(format!("{} group{plural} searched", self.searched));
+            notes.push(format!("{} searched", counted(self.searched as u64, "group")));
         }
         if self.left_out > 0 {
-            notes.push(format!("▲ {} groups left out", self.left_out));
+            notes.push(format!("▲ {} left out", counted(self.left_out as u64, "group")));
         }
         if self.dropped > 0 {
-            notes.push(format!("▲ {} more events", self.dropped));
+            notes.push(format!("▲ {} not kept", counted(self.dropped as u64, "event")));
         }
         notes.join(" · ")
     }
+}
+
+/// The region's refusal, and how to say it: a term with characters beyond letters, digits and `_` needs
+/// quotes in a filter pattern.
+fn refused(problem: &str, words: &str) -> String {
+    let plain = |char: char| char.is_alphanumeric() || char == '_' || char.is_whitespace();
+    let hint = if words.contains('"') || words.chars().all(plain) {
+        "ctrl-g changes the search".to_owned()
+    } else {
+        format!(
+            "Terms with other characters than letters and digits need quotes: \"{words}\". ctrl-g changes the search"
+        )
+    };
+    format!("The region refused the search. {problem}. {hint}")
 }
 
 fn event_row(group: &str, index: usize, event: &Value) -> Row {

@@ -190,3 +190,35 @@ proptest! {
         bench.text();
     }
 }
+
+#[test]
+fn before_an_answer_nothing_is_said_to_be_empty() {
+    let mut bench = Bench::at(Place::new("logs"), (120, 40));
+    let text = bench.text();
+    assert!(text.contains("Loading…") && !text.contains("No log groups yet"), "{text}");
+    bench.answer(asked(&bench, of_groups)[0], json!([]));
+    let text = bench.text();
+    assert!(text.contains("No log groups yet") && !text.contains("Loading…"), "{text}");
+}
+
+#[test]
+fn a_refused_search_says_so_and_how_to_say_it() {
+    let mut bench = listed((120, 40));
+    bench.keys("ctrl-g");
+    bench.types("logloss:0.1");
+    bench.keys("enter");
+    bench.answer(asked(&bench, of_groups)[0], groups());
+    assert!(bench.text().contains("Loading…"), "{}", bench.text());
+    for ticket in asked(&bench, of_search) {
+        let failure = crate::tui::msg::Failure {
+            code: "InvalidParameterException".into(),
+            message: "InvalidParameterException: Invalid character(s) in term 'logloss:0.1'".into(),
+        };
+        let answer = crate::tui::msg::Answer { outcome: Err(failure), calls: Vec::new() };
+        bench.send(Msg::Answer { ticket, answer });
+    }
+    let text = bench.text();
+    assert!(text.contains("The region refused the search"), "{text}");
+    assert!(text.contains("\"logloss:0.1\""), "{text}");
+    assert!(!text.contains("Nothing found"), "{text}");
+}

@@ -235,30 +235,30 @@ fn verdict(left: &Version<'_>, right: &Version<'_>, sections: &[Section]) -> Str
             .filter(|section| section.title == title)
             .any(|section| section.entries.iter().any(|entry| entry.differs && names(&entry.name)))
     };
-    let causes: Vec<&str> = [
-        ("the algorithm", differs("Training", |name| name == "image")),
-        ("hyperparameters", differs("Hyperparameters", |_| true)),
-        ("training data", differs("Data", |name| name.starts_with("channel"))),
-        ("the data they were evaluated on", differs("Data", |name| name == "evaluated on")),
-        ("instances", differs("Training", |name| name == "instances")),
+    let causes: Vec<(&str, &str)> = [
+        ("the algorithm", "differs", differs("Training", |name| name == "image")),
+        ("hyperparameters", "differ", differs("Hyperparameters", |_| true)),
+        ("training data", "differs", differs("Data", |name| name.starts_with("channel"))),
+        (
+            "the data they were evaluated on",
+            "differs",
+            differs("Data", |name| name == "evaluated on"),
+        ),
+        ("instances", "differ", differs("Training", |name| name == "instances")),
     ]
     .into_iter()
-    .filter_map(|(cause, differs)| differs.then_some(cause))
+    .filter_map(|(cause, verb, differs)| differs.then_some((cause, verb)))
     .collect();
     match causes.as_slice() {
         [] => "Nothing that is recorded differs: what does is chance, or data that changed under \
                the same address."
             .into(),
-        [one] => format!("Only {one} differ{}, as far as is recorded.", plural(one)),
-        [most @ .., last] => format!(
-            "They differ in {} and {last}: no difference can be told to one of these alone.",
-            most.join(", ")
+        [(one, verb)] => format!("Only {one} {verb}, as far as is recorded."),
+        [most @ .., (last, _)] => format!(
+            "They differ in {} and {last}, so no single one of these explains a difference.",
+            most.iter().map(|(cause, _)| *cause).collect::<Vec<_>>().join(", ")
         ),
     }
-}
-
-fn plural(cause: &str) -> &'static str {
-    if cause == "the algorithm" { "s" } else { "" }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub use compare::{BINDINGS as COMPARE_BINDINGS, Compare};
 pub(super) use versions::Versions;
 
 use crate::domain::kind;
+use crate::domain::words::counted;
 use crate::tui::columns;
 use crate::tui::keymap::Binding;
 use crate::tui::layers::{Deploy, Prompt};
@@ -274,7 +275,7 @@ impl Detail {
         let rows = facts::evaluated_rows(package);
         if let Some(rows) = rows {
             let on = facts::evaluated_on(package);
-            lines.push(line("evaluated", format!("on {rows} rows of {on}")));
+            lines.push(line("evaluated", format!("on {} of {on}", counted(rows as u64, "row"))));
         }
         lines.push(line("image", facts::image(package).to_owned()));
         lines.push(line("lineage", if way.is_empty() { "-".into() } else { way.join(" → ") }));

@@ -3,8 +3,9 @@
 use super::topology::{
     BUCKETS, COLUMNS, ENDPOINTS, JOBS, MODELS, Node, PACKAGES, Topology, Variant,
 };
+use crate::domain::words::counted;
 use crate::tui::status::mood;
-use crate::tui::text::{clean, fit, width};
+use crate::tui::text::{clean, fit, fit_middle, width};
 use crate::tui::view::Scene;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -56,7 +57,8 @@ pub(super) fn draw(
     let columns = columns(area);
     for (column, place) in columns.iter().enumerate() {
         let Some(place) = place else { continue };
-        let shown = topology.nodes.iter().filter(|node| node.column == column).count();
+        let shown: usize =
+            topology.nodes.iter().filter(|node| node.column == column).map(|node| node.count).sum();
         let more = topology.totals[column].saturating_sub(shown);
         let title = match more {
             0 => TITLES[column].to_owned(),
@@ -91,10 +93,13 @@ fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene
     let room = usize::from(line.width);
     let about = about(node, scene);
     buffer.set_stringn(line.x, line.y, mood.mark(), room, mood.style(theme));
-    let name = clean(&node.row.name).into_owned();
+    let name = clean(&label(node)).into_owned();
     let name_room = room.saturating_sub(2);
     let about_room = name_room.saturating_sub(width(&name) + 2);
-    let name = shortened(&name, name_room);
+    let name = match node.count {
+        1 => fit_middle(&name, name_room),
+        _ => fit(&name, name_room).into_owned(),
+    };
     let style = if selected { theme.accent.patch(theme.selected) } else { theme.accent };
     buffer.set_stringn(line.x + 2, line.y, &name, name_room, style);
     if about_room > 3 {
@@ -107,24 +112,23 @@ fn draw_node(node: &Node, line: Rect, selected: bool, buffer: &mut Buffer, scene
     }
 }
 
-/// A name that is too long loses its middle: names in a picture often differ at their ends.
-fn shortened(name: &str, room: usize) -> String {
-    if width(name) <= room || room < 8 {
-        return fit(name, room).into_owned();
+/// The name, or of several alike how many there are and why.
+fn label(node: &Node) -> String {
+    match node.count {
+        1 => node.row.name.clone(),
+        count => {
+            let why = node.row.text("FailureReason").replace(&node.row.name, "…");
+            format!("{} failed: {why}", crate::tui::format::count(count as u64))
+        }
     }
-    let tail = room / 2;
-    let mut rest = name;
-    while width(rest) > tail {
-        let mut chars = rest.chars();
-        chars.next();
-        rest = chars.as_str();
-    }
-    format!("{}{rest}", fit(name, room - width(rest)))
 }
 
 /// What one wants to know beside the name.
 fn about(node: &Node, scene: &Scene<'_>) -> String {
     let row = &node.row;
+    if node.count > 1 {
+        return String::new();
+    }
     match node.column {
         JOBS => {
             let algorithm = crate::tui::screens::training_job::algorithm(row);
@@ -139,7 +143,7 @@ fn about(node: &Node, scene: &Scene<'_>) -> String {
         }
         PACKAGES => row.text("ModelApprovalStatus").to_owned(),
         BUCKETS => match row.number("Objects") {
-            Some(count) => format!("{count} objects"),
+            Some(count) => counted(count as u64, "object"),
             None => String::new(),
         },
         ENDPOINTS => {
@@ -254,7 +258,7 @@ fn skipped(topology: &Topology, columns: &[Option<Rect>; COLUMNS]) -> Vec<(usize
 }
 
 fn node_width(node: &Node, place: Rect, scene: &Scene<'_>) -> u16 {
-    let name = width(&clean(&node.row.name)) + 2;
+    let name = width(&clean(&label(node))) + 2;
     let room = usize::from(place.width);
     let about = width(&about(node, scene));
     let with = if room.saturating_sub(name + 2) > 3 && about > 0 { name + 2 + about } else { name };

@@ -2,18 +2,18 @@
 //! attention, what just happened.
 
 mod draw;
+mod panes;
 mod topology;
 
 use crate::command::show::shell_word;
 use crate::tui::effect::{Effect, Want};
 use crate::tui::format;
 use crate::tui::keymap::Binding;
-use crate::tui::mirror::{Item, Severity};
+use crate::tui::mirror::Item;
 use crate::tui::msg::Link;
-use crate::tui::row::Row;
+use crate::tui::row::{Key, Row};
 use crate::tui::screens;
-use crate::tui::status::{Mood, mood};
-use crate::tui::text::{clean, fit, width};
+use crate::tui::text::{clean, width};
 use crate::tui::view::{Outbox, Place, Scene, View};
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::Frame;
@@ -38,8 +38,10 @@ pub static KEYS: &[Binding] = &[
     Binding::new("bottom", &["G", "end"], "To the last"),
 ];
 
-/// Things shown that need attention.
+/// Things listed that need attention; further ones are listed as one goes down.
 const ATTENTION: usize = 100;
+/// Which endpoints are the busiest is looked up this often, in milliseconds.
+const BUSY: i64 = 2000;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Pane {
@@ -52,12 +54,16 @@ enum Pane {
 #[derive(Default)]
 pub struct Overview {
     topology: Topology,
-    /// Of what the topology was made: the revision and the room.
-    made: Option<(u64, usize, bool)>,
+    /// Of what the topology was made: the revision, the room, and which endpoints have traffic.
+    made: Option<(u64, usize, bool, Vec<Key>)>,
+    /// The endpoints with traffic, and when that was looked up.
+    busy: (i64, Vec<Key>),
     pane: Pane,
     /// The name and kind of the node under the cursor.
     at: Option<(String, String)>,
     attention: Vec<Item>,
+    /// How many there are in all, and whether there may be more.
+    needing: (usize, bool),
     /// When, and of which revision and link.
     looked: Option<(i64, u64, Option<Discriminant<Link>>)>,
     attention_at: usize,
@@ -142,7 +148,9 @@ impl Overview {
         let now = (scene.now / 1000, scene.mirror.revision, link);
         if self.looked != Some(now) {
             self.looked = Some(now);
-            self.attention = scene.mirror.attention(scene.now, ATTENTION);
+            let most = self.attention_at + ATTENTION;
+            self.attention = scene.mirror.attention(scene.now, most);
+            self.needing = scene.mirror.attention_count(scene.now);
             self.attention_at = self.attention_at.min(self.attention.len().saturating_sub(1));
         }
     }
@@ -181,7 +189,11 @@ impl Overview {
     }
 
     fn drill_in(&self, scene: &Scene<'_>, out: &mut Outbox) {
+        let alike = self.selected().and_then(|index| self.topology.nodes.get(index));
+        let list = alike.filter(|node| node.count > 1).and_then(|node| screens::list_of(&node.row));
         let place = match self.pane {
+            // Of several alike there is no one to go to.
+            Pane::Region if list.is_some() => list,
             Pane::Attention => self.attention.get(self.attention_at).map(|item| item.place.clone()),
             _ => self.row(scene).and_then(|row| screens::place_of(&row)),
         };
@@ -217,83 +229,6 @@ impl Overview {
         let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
         draw::draw(&self.topology, selected, frame.buffer_mut(), inner, scene);
     }
-
-    fn draw_attention(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        let title = match self.attention.len() {
-            0 => " Needs attention ".to_owned(),
-            count => format!(" Needs attention ({count}) "),
-        };
-        let block = self.pane(Pane::Attention, title, scene);
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        if self.attention.is_empty() {
-            let line = Line::styled(" ✔ Nothing", scene.theme.good);
-            frame.render_widget(line, inner);
-            return;
-        }
-        let focused = self.pane == Pane::Attention;
-        let first = (self.attention_at + 1).saturating_sub(usize::from(inner.height));
-        for (line, (index, item)) in self
-            .attention
-            .iter()
-            .enumerate()
-            .skip(first)
-            .take(usize::from(inner.height))
-            .enumerate()
-        {
-            let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
-            let mood = gravity(item.severity);
-            let (mark, style) = (mood.mark(), mood.style(scene.theme));
-            let what = fit(&clean(&item.what), usize::from(inner.width) / 2).into_owned();
-            let line = Line::from(vec![
-                Span::styled(format!(" {mark} "), style),
-                Span::styled(what, scene.theme.text),
-                Span::styled(format!("  {}", clean(&item.why)), scene.theme.dim),
-            ]);
-            frame.render_widget(line, area);
-            if focused && index == self.attention_at {
-                frame.buffer_mut().set_style(area, scene.theme.selected);
-            }
-        }
-    }
-
-    fn draw_events(&self, frame: &mut Frame<'_>, area: Rect, scene: &Scene<'_>) {
-        let block = self.pane(Pane::Events, " Now ".into(), scene);
-        let inner = block.inner(area);
-        frame.render_widget(block, area);
-        let focused = self.pane == Pane::Events;
-        let first =
-            if focused { (self.event_at + 1).saturating_sub(usize::from(inner.height)) } else { 0 };
-        let notes = scene.mirror.notes.iter().rev().enumerate().skip(first);
-        for (line, (index, note)) in notes.take(usize::from(inner.height)).enumerate() {
-            let area = Rect { y: inner.y + line as u16, height: 1, ..inner };
-            let mood = mood(&note.status);
-            let clock = scene.clock((note.at * 1000.0) as i64);
-            let room = usize::from(inner.width).saturating_sub(clock.len() + 5);
-            let shown = fit(&clean(&note.text), room).into_owned();
-            let line = Line::from(vec![
-                Span::styled(format!(" {clock} "), scene.theme.dim),
-                Span::styled(format!("{} ", mood.mark()), mood.style(scene.theme)),
-                Span::styled(shown, scene.theme.text),
-            ]);
-            frame.render_widget(line, area);
-            if focused && index == self.event_at {
-                frame.buffer_mut().set_style(area, scene.theme.selected);
-            }
-        }
-        if scene.mirror.notes.is_empty() {
-            let line = Line::styled(" Nothing has happened yet", scene.theme.dim);
-            frame.render_widget(line, inner);
-        }
-    }
-}
-
-const fn gravity(severity: Severity) -> Mood {
-    match severity {
-        Severity::Bad => Mood::Bad,
-        Severity::Warn => Mood::Warn,
-        Severity::Ask => Mood::Busy,
-    }
 }
 
 /// What all of it does and costs, in a line; what does not fit is left out.
@@ -319,7 +254,7 @@ fn summary(scene: &Scene<'_>, room: usize) -> String {
 fn nothing(scene: &Scene<'_>) -> String {
     match &scene.mirror.link {
         Some(Link::Untrusted { folder, found }) => format!(
-            "{folder} is new to you. Nothing of it has been run. In it lie:\n\n  {}\n\n\
+            "{folder} is new here. Nothing in it has been run. It contains:\n\n  {}\n\n\
              t trusts the folder and starts its region; q leaves.",
             found.join("\n  ")
         ),
@@ -328,10 +263,11 @@ fn nothing(scene: &Scene<'_>) -> String {
             format!("The region is gone ({why}). It is looked for; o starts it again.")
         }
         Some(Link::Starting) | None => "The region is starting…".into(),
+        Some(Link::Connected { .. }) if !scene.mirror.ready => "Loading…".into(),
         Some(Link::Connected { health, .. }) => format!(
-            "An empty region. Ctrl-T plays the demo; `:` runs any command, such as `bucket create \
-             data`; boto3 and the AWS CLI reach it from another terminal: `eval \"$(sagebrush env -w \
-             {})\"` there.",
+            "An empty region. {}`:` runs any command, such as `bucket create data`; boto3 and the AWS \
+             CLI reach it from another terminal: `eval \"$(sagebrush env -w {})\"` there.",
+            if scene.has_demo { "Ctrl-T plays the demo; " } else { "" },
             shell_word(health.get("workspace").and_then(Value::as_str).unwrap_or("DIR"))
         ),
     }
@@ -359,10 +295,14 @@ impl View for Overview {
 
     fn settle(&mut self, area: Rect, scene: &Scene<'_>, _out: &mut Outbox) {
         let most = usize::from((area.height - area.height / 3).saturating_sub(3));
-        let made = (scene.mirror.revision, most, scene.mirror.ready);
-        if self.made != Some(made) {
-            self.topology = Topology::of(scene.mirror, most);
-            self.made = Some(made);
+        let beat = scene.now / BUSY;
+        if self.busy.0 != beat {
+            self.busy = (beat, scene.mirror.live.traffic.busiest(scene.now as f64 / 1000.0));
+        }
+        let made = Some((scene.mirror.revision, most, scene.mirror.ready, self.busy.1.clone()));
+        if self.made != made {
+            self.topology = Topology::of(scene.mirror, most, &self.busy.1);
+            self.made = made;
             if self.selected().is_none() {
                 self.select_first();
             }
@@ -422,7 +362,15 @@ impl View for Overview {
                 match pane {
                     Pane::Region => self.click(event, place),
                     Pane::Attention => {
-                        self.attention_at = line.min(self.attention.len().saturating_sub(1));
+                        let inner = Rect { x: place.x + 1, y: place.y + 1, ..place };
+                        let inner = Rect {
+                            width: place.width.saturating_sub(2),
+                            height: place.height.saturating_sub(2),
+                            ..inner
+                        };
+                        if let Some((index, _)) = self.attention_lines(inner).get(line) {
+                            self.attention_at = *index;
+                        }
                     }
                     Pane::Events => {
                         self.event_at = line.min(scene.mirror.notes.len().saturating_sub(1));

@@ -1,14 +1,15 @@
 //! How the region's things hang together: data → jobs → packages → models → endpoints with their
 //! variants, as rows in columns and edges between them. Pure: from the mirror to places.
 //!
-//! Ten thousand endpoints do not fit a window. The ones that fail, change or are newest come first,
-//! and what leads to them comes with them; how many are left out is said.
+//! Ten thousand endpoints do not fit a window. The ones with most traffic come first, then those that
+//! change or fail, then the newest, and what leads to them comes with them. Failures with the same reason
+//! share one line; how many are left out is said.
 
 use crate::domain::arn::Arn;
 use crate::domain::kind;
 use crate::domain::s3_uri::S3Uri;
 use crate::tui::mirror::{BUCKET, Mirror};
-use crate::tui::row::Row;
+use crate::tui::row::{Key, Row};
 use crate::tui::status::{Mood, mood};
 use serde_json::Value;
 use std::collections::HashMap;
@@ -24,6 +25,10 @@ pub(super) const ENDPOINTS: usize = 4;
 
 /// Rows of each kind looked at when choosing what to show.
 const LOOKED_AT: usize = 400;
+/// From so many failures with the same reason on, they share a line.
+const ALIKE: usize = 3;
+/// Characters of a reason that tell it from another.
+const REASON: usize = 48;
 
 /// Something in the picture.
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ pub(super) struct Node {
     pub(super) variants: Vec<Variant>,
     /// The line of the picture it stands on, from 0.
     pub(super) line: usize,
+    /// How many rows it stands for: itself, and others that failed for the same reason.
+    pub(super) count: usize,
 }
 
 /// A production variant: where its traffic goes.
@@ -81,8 +88,8 @@ struct Builder<'a> {
 }
 
 impl Topology {
-    /// What fits `room` lines.
-    pub(super) fn of(mirror: &Mirror, room: usize) -> Self {
+    /// What fits `room` lines; `busy` are the endpoints with traffic, the busiest first.
+    pub(super) fn of(mirror: &Mirror, room: usize, busy: &[Key]) -> Self {
         let jobs = mirror.rows(kind::TRAINING_JOB);
         let artifacts = jobs
             .iter()
@@ -91,8 +98,11 @@ impl Topology {
             .collect();
         let (nodes, edges, known) = Default::default();
         let mut builder = Builder { mirror, nodes, edges, known, room, artifacts };
-        for row in newest(mirror, kind::ENDPOINT) {
-            builder.endpoint(&row);
+        for (row, count) in ranked(mirror, kind::ENDPOINT, busy) {
+            match count {
+                1 => builder.endpoint(&row),
+                _ => builder.alike(ENDPOINTS, &row, count),
+            };
         }
         for (column, kind) in [
             (MODELS, kind::MODEL),
@@ -100,8 +110,9 @@ impl Topology {
             (JOBS, kind::TRAINING_JOB),
             (BUCKETS, BUCKET),
         ] {
-            for row in newest(mirror, kind) {
+            for (row, count) in ranked(mirror, kind, &[]) {
                 match column {
+                    _ if count > 1 => builder.alike(column, &row, count),
                     MODELS => builder.model(&row),
                     PACKAGES => builder.package(&row),
                     JOBS => builder.job(&row),
@@ -160,17 +171,28 @@ impl Topology {
     }
 }
 
-/// The rows worth showing first: trouble, then what is under way, then the newest.
-fn newest(mirror: &Mirror, kind: &str) -> Vec<Arc<Row>> {
+/// The rows worth showing first: those with traffic, then what is under way, then trouble, then the
+/// newest. Each with how many it stands for.
+fn ranked(mirror: &Mirror, kind: &str, busy: &[Key]) -> Vec<(Arc<Row>, usize)> {
+    let places: HashMap<&str, usize> =
+        busy.iter().enumerate().map(|(place, name)| (&**name, place)).collect();
+    let traffic = |row: &Row| match places.is_empty() {
+        true => usize::MAX,
+        false => places.get(row.name.to_lowercase().as_str()).copied().unwrap_or(usize::MAX),
+    };
     let urgency = |row: &Row| match mood(&row.status) {
         Mood::Busy => 0,
         Mood::Bad => 1,
         _ => 2,
     };
     let rows = mirror.rows(kind);
-    let mut rows: Vec<&Arc<Row>> = rows.iter().map(|(_, row)| row).collect();
-    let by = |a: &&Arc<Row>, b: &&Arc<Row>| {
-        let order = urgency(a).cmp(&urgency(b));
+    let mut rows: Vec<(usize, &Arc<Row>, usize)> = folded(rows.iter().map(|(_, row)| row))
+        .into_iter()
+        .map(|(row, count)| (traffic(row), row, count))
+        .collect();
+    let by = |(traffic_a, a, _): &(usize, &Arc<Row>, usize),
+              (traffic_b, b, _): &(usize, &Arc<Row>, usize)| {
+        let order = traffic_a.cmp(traffic_b).then(urgency(a).cmp(&urgency(b)));
         order.then(b.created.total_cmp(&a.created)).then_with(|| a.name.cmp(&b.name))
     };
     if rows.len() > LOOKED_AT {
@@ -178,7 +200,44 @@ fn newest(mirror: &Mirror, kind: &str) -> Vec<Arc<Row>> {
         rows.truncate(LOOKED_AT);
     }
     rows.sort_unstable_by(by);
-    rows.into_iter().cloned().collect()
+    rows.into_iter().map(|(_, row, count)| (Arc::clone(row), count)).collect()
+}
+
+/// The rows, of those that failed for the same reason only the newest.
+fn folded<'a>(rows: impl Iterator<Item = &'a Arc<Row>>) -> Vec<(&'a Arc<Row>, usize)> {
+    let mut alone = Vec::new();
+    let mut alike: HashMap<String, Vec<&'a Arc<Row>>> = HashMap::new();
+    for row in rows {
+        match row.status.as_str() {
+            "Failed" => alike.entry(reason(row)).or_default().push(row),
+            _ => alone.push((row, 1)),
+        }
+    }
+    for failed in alike.into_values() {
+        let newest = failed
+            .iter()
+            .copied()
+            .max_by(|a, b| a.created.total_cmp(&b.created).then_with(|| b.name.cmp(&a.name)));
+        match newest {
+            Some(newest) if failed.len() >= ALIKE => alone.push((newest, failed.len())),
+            _ => alone.extend(failed.into_iter().map(|row| (row, 1))),
+        }
+    }
+    alone
+}
+
+/// Why it failed, without its own name and without numbers, so that the same reasons are the same.
+pub(super) fn reason(row: &Row) -> String {
+    let text = row.text("FailureReason").replace(&row.name, "…");
+    let mut reason = String::new();
+    for char in text.chars().take(REASON) {
+        match char {
+            _ if !char.is_ascii_digit() => reason.push(char),
+            _ if reason.ends_with('#') => {}
+            _ => reason.push('#'),
+        }
+    }
+    reason
 }
 
 impl Builder<'_> {
@@ -198,8 +257,15 @@ impl Builder<'_> {
             return None;
         }
         let index = self.nodes.len();
-        self.nodes.push(Node { row: Arc::clone(row), column, variants, line: 0 });
+        self.nodes.push(Node { row: Arc::clone(row), column, variants, line: 0, count: 1 });
         self.known.insert(key, index);
+        Some(index)
+    }
+
+    /// One line for several; what leads to them is not drawn.
+    fn alike(&mut self, column: usize, row: &Arc<Row>, count: usize) -> Option<usize> {
+        let index = self.node(column, row, Vec::new())?;
+        self.nodes[index].count = count;
         Some(index)
     }
 
@@ -370,7 +436,7 @@ mod tests {
 
     #[test]
     fn the_whole_chain_is_found() {
-        let topology = Topology::of(&mirror(chain()), 20);
+        let topology = Topology::of(&mirror(chain()), 20, &[]);
         let name = |index: usize| topology.nodes[index].row.name.as_str();
         let mut edges: Vec<(&str, &str)> =
             topology.edges.iter().map(|edge| (name(edge.from), name(edge.to))).collect();
@@ -390,7 +456,7 @@ mod tests {
             rows.push(row(kind::ENDPOINT, &format!("e{number}"), body));
             rows.push(row(kind::MODEL, &format!("m{number}"), json!({})));
         }
-        let topology = Topology::of(&mirror(rows), 12);
+        let topology = Topology::of(&mirror(rows), 12, &[]);
         for column in 0..COLUMNS {
             let mut lines: Vec<usize> = topology
                 .nodes
@@ -405,5 +471,31 @@ mod tests {
             assert_eq!(lines.len(), count);
         }
         assert_eq!(topology.totals[ENDPOINTS], 201);
+    }
+
+    #[test]
+    fn the_busiest_is_in_the_picture_and_failures_alike_share_a_line() {
+        let mut rows = Vec::new();
+        for number in 0..300 {
+            let name = format!("red-{number}");
+            let body =
+                json!({"FailureReason": format!("image of {name} is not built in (7{number})")});
+            let created = 100.0 + f64::from(number);
+            let status = "Failed".into();
+            rows.push(Row { created, status, ..row(kind::ENDPOINT, &name, body) });
+        }
+        for number in 0..20 {
+            let created = 50.0 + f64::from(number);
+            let status = "InService".into();
+            let name = format!("idle-{number}");
+            rows.push(Row { created, status, ..row(kind::ENDPOINT, &name, json!({})) });
+        }
+        let status = "InService".into();
+        rows.push(Row { status, ..row(kind::ENDPOINT, "Busy", json!({})) });
+        let topology = Topology::of(&mirror(rows), 12, &[crate::tui::row::key("busy")]);
+        let shown: Vec<(&str, usize)> =
+            topology.nodes.iter().map(|node| (node.row.name.as_str(), node.count)).collect();
+        assert_eq!(shown[..3], [("Busy", 1), ("red-299", 300), ("idle-19", 1)], "{shown:?}");
+        assert_eq!(topology.totals[ENDPOINTS], 321);
     }
 }

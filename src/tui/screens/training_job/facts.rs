@@ -157,7 +157,7 @@ pub fn result(row: &Row) -> String {
         return "stopped at its longest allowed time".to_owned();
     }
     final_metric(row)
-        .map(|(name, value)| format!("{name} {}", format::compact(value)))
+        .map(|(name, value)| format!("{} {name}", format::compact(value)))
         .unwrap_or_default()
 }
 
@@ -274,7 +274,7 @@ mod tests {
         assert_eq!(billable(&row, testing::NOW), Some(34));
         let cost = listed(&row, testing::NOW).unwrap();
         assert_eq!(format::total(cost), "$0.0011");
-        assert_eq!(result(&row), "validation:mlogloss 0.181");
+        assert_eq!(result(&row), "0.181 validation:mlogloss");
         assert_eq!(stages(&row).len(), 5);
         assert_eq!(rounds(&row), Some(40));
     }

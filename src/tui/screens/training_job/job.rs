@@ -396,7 +396,7 @@ impl View for Job {
             "across" => self.curves.toggle_across(),
             "drill-in" => self.zoomed = true,
             "back" if self.zoomed => self.zoomed = false,
-            "stop" => stop(&self.subjects(), out),
+            "stop" => stop(&self.subjects(), scene, out),
             "clone" => {
                 if let Some(row) = &self.row {
                     command("clone", row, scene, out);

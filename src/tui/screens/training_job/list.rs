@@ -9,7 +9,7 @@ use crate::tui::row::Row;
 use crate::tui::screens::list::Listing;
 use crate::tui::status::{Mood, mood};
 use crate::tui::view::{Outbox, Scene};
-use crate::tui::widgets::table::{Cell, Column, Order, Table};
+use crate::tui::widgets::table::{Cell, Column, Table};
 
 /// The column of statuses.
 const BY_STATUS: usize = 2;
@@ -65,7 +65,7 @@ static COLUMNS: &[Column] = &[
     columns::CREATED,
 ];
 
-/// Sorted by it, what is under way comes first, then what ended, each the newest first.
+/// The stage while it is under way, else how it ended.
 fn status(row: &Row, scene: &Scene<'_>) -> Cell {
     let stage = if facts::is_over(row) { &row.status } else { facts::stage(row) };
     let mood = match mood(&row.status) {
@@ -73,15 +73,8 @@ fn status(row: &Row, scene: &Scene<'_>) -> Cell {
         ended => ended,
     };
     let mood = if mood == Mood::None { Mood::Busy } else { mood };
-    /// More seconds than any creation time has.
-    const AGES: f64 = 1e11;
-    let place = if facts::is_over(row) { AGES } else { 0.0 };
     let text = format!("{} {stage}", mood.mark());
-    Cell {
-        text: text.into(),
-        style: mood.style(scene.theme),
-        order: Order::Number(place - row.created),
-    }
+    Cell { text: text.into(), style: mood.style(scene.theme), order: columns::by_status(row) }
 }
 
 pub static LIST: Listing = Listing {
@@ -100,7 +93,7 @@ pub static LIST: Listing = Listing {
 
 fn act(table: &Table, action: &str, scene: &Scene<'_>, out: &mut Outbox) -> bool {
     match action {
-        "stop" => stop(&table.subjects(), out),
+        "stop" => stop(&table.subjects(), scene, out),
         "clone" | "register" | "deploy" => {
             if let Some(row) = table.row() {
                 super::command(action, row, scene, out);

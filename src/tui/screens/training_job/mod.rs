@@ -13,6 +13,8 @@ pub use job::Job;
 pub use list::LIST;
 
 use crate::domain::kind;
+use crate::domain::words::counted;
+use crate::tui::consequence;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Binding;
 use crate::tui::row::Row;
@@ -49,7 +51,7 @@ pub static JOB_KEYS: &[Binding] = &[
 ];
 
 /// Asks whether to stop those that run.
-fn stop(rows: &[Arc<Row>], out: &mut Outbox) {
+fn stop(rows: &[Arc<Row>], scene: &Scene<'_>, out: &mut Outbox) {
     let running: Vec<&Arc<Row>> =
         rows.iter().filter(|row| matches!(row.status.as_str(), "InProgress")).collect();
     if running.is_empty() {
@@ -57,11 +59,15 @@ fn stop(rows: &[Arc<Row>], out: &mut Outbox) {
         out.notice(Tone::Info, words);
         return;
     }
-    let question = match running.len() {
+    let question = match running.len() as u64 {
         1 => "Stop this training job?".to_owned(),
-        many => format!("Stop these {many} training jobs?"),
+        many => format!("Stop these {}?", counted(many, "training job")),
     };
-    let names = running.iter().map(|row| row.name.clone()).collect();
+    let affected = |row: &Row| match consequence::of(row, scene.mirror, scene.now) {
+        Some(what) => format!("{}: {what}", row.name),
+        None => row.name.clone(),
+    };
+    let names = running.iter().map(|row| affected(row)).collect();
     let call = |row: &Arc<Row>| Effect::Call {
         ticket: out.ticket(),
         service: "sagemaker".into(),

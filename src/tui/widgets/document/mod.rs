@@ -11,6 +11,7 @@ mod tree;
 pub use tree::Format;
 
 use super::filter::Filter;
+use crate::domain::words::counted;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use ratatui::buffer::Buffer;
@@ -453,7 +454,10 @@ impl Document {
             Body::Tree(_) => parts.push((self.path().unwrap_or_default(), theme.accent)),
             Body::Table(table) => {
                 let kind = if table.has_header() { "" } else { ", no names" };
-                parts.push((format!("{} columns{kind}", table.columns()), theme.accent));
+                parts.push((
+                    format!("{}{kind}", counted(table.columns() as u64, "column")),
+                    theme.accent,
+                ));
             }
             Body::Text { .. } => {}
         }

@@ -4,6 +4,7 @@
 
 use super::scalar;
 use super::spans::{Role, Span};
+use crate::domain::words::counted;
 use serde_json::Value;
 use std::collections::HashSet;
 
@@ -413,10 +414,9 @@ impl Tree {
 
     /// What a fold hides.
     fn summary(&self, at: usize) -> String {
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
         match self.nodes[at].leaf {
-            Leaf::Object(count) => format!("… {count} member{}", plural(count)),
-            Leaf::List(count) => format!("… {count} item{}", plural(count)),
+            Leaf::Object(count) => format!("… {}", counted(count as u64, "member")),
+            Leaf::List(count) => format!("… {}", counted(count as u64, "item")),
             _ => String::new(),
         }
     }

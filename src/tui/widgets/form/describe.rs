@@ -4,6 +4,7 @@ use super::Form;
 use super::field::{Body, Field, GroupKind};
 use super::rows::Part;
 use crate::api::model::{Kind, Range, Service, ShapeId};
+use crate::domain::words::counted;
 use std::fmt::Display;
 
 /// `string · 1 to 63 characters · [a-zA-Z0-9]…`
@@ -33,11 +34,17 @@ pub(super) fn shape(service: &Service, shape: ShapeId) -> String {
             parts.extend(limits(*length, "bytes"));
         }
         Kind::Structure(structure) if structure.union => {
-            parts.push(format!("exactly one of {} members", structure.members.len()));
+            parts.push(format!(
+                "exactly one of {}",
+                counted(structure.members.len() as u64, "member")
+            ));
         }
         Kind::Structure(structure) => {
             let required = structure.members.iter().filter(|member| member.required).count();
-            parts.push(format!("{} members, {required} required", structure.members.len()));
+            parts.push(format!(
+                "{}, {required} required",
+                counted(structure.members.len() as u64, "member")
+            ));
         }
         Kind::List { length, .. } => {
             parts.push("list".to_owned());

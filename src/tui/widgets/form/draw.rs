@@ -4,6 +4,7 @@
 use super::field::{Body, Field, Group, GroupKind};
 use super::rows::{Part, Row, Stop};
 use super::{Form, describe};
+use crate::domain::words::counted;
 use crate::tui::text;
 use crate::tui::theme::Theme;
 use crate::tui::widgets::typing;
@@ -96,8 +97,7 @@ impl Form {
         let width = usize::from(area.width);
         let (told, style) = match self.problems {
             0 => ("✔ complete".to_owned(), theme.good),
-            1 => ("1 problem left".to_owned(), theme.warn),
-            many => (format!("{many} problems left"), theme.warn),
+            left => (format!("{} left", counted(left as u64, "problem")), theme.warn),
         };
         let (x, _) = buf.set_stringn(area.x, area.y, self.operation.name, width, theme.title);
         let (x, _) = put(buf, x + 2, area, self.service.name, theme.dim);

@@ -17,6 +17,7 @@ mod tests;
 use super::typing;
 use crate::api::model::{self, Operation, Service};
 use crate::api::validation;
+use crate::domain::words::counted;
 use choices::Popup;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use field::{Body, Field, Group, GroupKind, Seed};
@@ -199,8 +200,7 @@ impl Form {
         self.tried = true;
         self.settle();
         if let Some(path) = self.first_problem() {
-            let plural = if self.problems == 1 { "" } else { "s" };
-            self.message = Some(format!("{} problem{plural} left", self.problems));
+            self.message = Some(format!("{} left", counted(self.problems as u64, "problem")));
             self.go(Stop { path, part: Part::Value });
             self.settle();
             return FormEvent::Stay;

@@ -4,6 +4,7 @@
 use super::ring::Line;
 use super::{LogPane, ansi};
 use crate::domain::time::Timestamp;
+use crate::domain::words;
 use crate::tui::format;
 use crate::tui::text;
 use crate::tui::theme::Theme;
@@ -273,12 +274,12 @@ impl LogPane {
             parts.push((text::fit(&told, 40).into_owned(), theme.accent));
         }
         let lines = self.ring.len() as u64;
-        parts.push((format!("{} line{}", grouped(lines), plural(lines)), theme.dim));
+        parts.push((format!("{} {}", grouped(lines), words::noun(lines, "line")), theme.dim));
         if self.ring.dropped() > 0 {
             parts.push((format!("{} older dropped", grouped(self.ring.dropped())), theme.warn));
         }
         if !self.wrap && self.pan > 0 {
-            parts.push((format!("◂ {} columns", self.pan), theme.dim));
+            parts.push((format!("◂ {}", words::counted(self.pan as u64, "column")), theme.dim));
         }
         parts
     }
@@ -378,10 +379,6 @@ fn put(buf: &mut Buffer, x: usize, y: u16, shown: &str, room: usize, style: Styl
 fn clock(at: i64, zone: &TimeZone) -> String {
     let second = format::clock(Timestamp::from_millis(at), zone);
     format!("{second}.{:03}", at.rem_euclid(1000))
-}
-
-fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// `12,034`.

@@ -74,6 +74,8 @@ impl Cell {
 pub enum Order {
     Number(f64),
     Text(String),
+    /// By a group's name, and within it by a number: statuses, each the newest first.
+    Group(String, f64),
     /// Nothing to go by: behind all others.
     None,
 }
@@ -83,6 +85,7 @@ impl Order {
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => a.total_cmp(b),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Group(a, x), Self::Group(b, y)) => a.cmp(b).then(x.total_cmp(y)),
             _ => self.rank().cmp(&other.rank()),
         }
     }
@@ -91,7 +94,8 @@ impl Order {
         match self {
             Self::Number(_) => 0,
             Self::Text(_) => 1,
-            Self::None => 2,
+            Self::Group(..) => 2,
+            Self::None => 3,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! filter and the counts.
 
 use super::{Column, Table};
+use crate::tui::msg::Link;
 use crate::tui::text::{clean, pad, pad_left, width};
 use crate::tui::view::Scene;
 use ratatui::buffer::Buffer;
@@ -20,7 +21,9 @@ impl Table {
         let mut shown: Vec<(usize, &Column)> = self.columns.iter().enumerate().collect();
         let room = area.width.saturating_sub(GUTTER);
         let need = |shown: &[(usize, &Column)]| -> u16 {
-            shown.iter().fold(0, |sum: u16, (_, column)| sum.saturating_add(column.least + 2))
+            shown
+                .iter()
+                .fold(0, |sum: u16, (at, column)| sum.saturating_add(self.least(*at, column) + 2))
         };
         while need(&shown) > room.saturating_add(2) {
             let last = shown.iter().map(|(_, column)| column.rank).max().unwrap_or(0);
@@ -45,6 +48,12 @@ impl Table {
         spans
     }
 
+    /// Columns that it needs at least; the title of the sorted one with its arrow is never cut.
+    fn least(&self, index: usize, column: &Column) -> u16 {
+        let title = column.title.len() as u16 + 2;
+        if index == self.sort { column.least.max(title) } else { column.least }
+    }
+
     /// How wide each is, of so many columns with the gaps. Those that grow take what their cells need
     /// first, so that none is cut beside an empty one, and share the rest.
     fn columns_of(&self, shown: &[(usize, &Column)], room: u16) -> Vec<u16> {
@@ -55,9 +64,9 @@ impl Table {
         };
         let mut widths: Vec<u16> = shown
             .iter()
-            .map(|(index, column)| match column.grow {
-                0 => column.least,
-                _ => column.least.min(need(*index, column)),
+            .map(|(index, column)| {
+                let least = self.least(*index, column);
+                if column.grow == 0 { least } else { least.min(need(*index, column)) }
             })
             .collect();
         let taken = widths.iter().fold(0_u16, |sum, width| sum.saturating_add(width + 2));
@@ -111,8 +120,13 @@ impl Table {
         if self.entries.is_empty() && height > 0 {
             let words = if self.filter.is_some() && self.total > 0 {
                 "Nothing matches the filter; Esc clears it"
+            } else if self.arriving {
+                match scene.mirror.link {
+                    Some(Link::Lost { .. } | Link::Failed { .. }) => "No region answers",
+                    _ => "Loading…",
+                }
             } else {
-                self.empty
+                self.empty.as_ref()
             };
             let at = Rect {
                 x: area.x + GUTTER.min(area.width),

@@ -17,6 +17,7 @@ use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 use ratatui::layout::Rect;
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -68,7 +69,11 @@ pub struct Table {
     /// Only rows of this parent.
     parent: Option<String>,
     /// What to say where there are no rows.
-    pub empty: &'static str,
+    pub empty: Cow<'static, str>,
+    /// Whether the rows are still on their way, so that nobody knows yet that there are none; `None` of
+    /// the region's own rows, of which the mirror knows it.
+    pub loading: Option<bool>,
+    arriving: bool,
 }
 
 impl Table {
@@ -94,7 +99,9 @@ impl Table {
             typing: false,
             problem: None,
             parent: None,
-            empty: "Nothing here yet",
+            empty: Cow::Borrowed("Nothing here yet"),
+            loading: None,
+            arriving: false,
         }
     }
 
@@ -107,7 +114,7 @@ impl Table {
 
     #[must_use]
     pub fn empty(mut self, words: &'static str) -> Self {
-        self.empty = words;
+        self.empty = Cow::Borrowed(words);
         self
     }
 
@@ -120,6 +127,7 @@ impl Table {
     /// Takes in what changed among the rows. `area` is what `draw` will be given.
     pub fn settle(&mut self, rows: &Rows, area: Rect, scene: &Scene<'_>) {
         self.height = area.height.saturating_sub(2) as usize;
+        self.arriving = self.loading.unwrap_or(!scene.mirror.ready);
         let changes = self.mark.map_or(Changes::Everything, |mark| rows.since(mark));
         self.mark = Some(rows.mark());
         let due = self.columns.get(self.sort).is_some_and(|column| column.volatile)

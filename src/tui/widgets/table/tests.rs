@@ -31,6 +31,7 @@ fn scene<'a>(mirror: &'a Mirror, keymap: &'a Keymap) -> Scene<'a> {
         keymap,
         now: 0,
         read_only: false,
+        has_demo: false,
         mouse: true,
         zone: &UTC,
         log_lines: 100,

@@ -41,7 +41,10 @@ impl Cockpit {
         match pane {
             Pane::Variants => self.weights(scene).draw(frame, inner, scene),
             Pane::Latency => self.look.draw(self.board(scene), frame, inner, scene),
-            Pane::Verdict => verdict::draw(&self.judged, &self.variants, frame, inner, scene),
+            Pane::Verdict => {
+                let judged = self.watched(scene).map_or(&[][..], |watched| &watched.judged);
+                verdict::draw(judged, &self.variants, frame, inner, scene);
+            }
             Pane::Fleet => {
                 let selected = focused.then_some(self.instance);
                 let watched = self.watched(scene);
