@@ -361,6 +361,8 @@ async fn scratch(
         .map_err(|error| CommandError::io("making a scratch folder", error))?;
     let mut workspace = read_workspace(&source.base)?;
     workspace.folder = folder.path().to_owned();
+    // They are those of the workspace's own region, which may be running.
+    workspace.settings.ports.clear();
     let host = Host::start(workspace, PortChoice::Exactly(0)).await.map_err(host_failed)?;
     let mut session = Session::new(host.client.clone(), source.base.clone(), progress);
     let ending = steps(&mut session, script, report).await;

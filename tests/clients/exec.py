@@ -37,6 +37,15 @@ else:
 s3.put_object(Bucket="made-by-exec", Key="a b/ä.txt", Body=b"hello")
 for client in [s3, *(boto3.client("s3", config=config) for config in others)]:
     assert client.get_object(Bucket="made-by-exec", Key="a b/ä.txt")["Body"].read() == b"hello"
+# Signed for AWS's own host, and sent in the clear: by the proxy all the same.
+clear = boto3.client("s3", endpoint_url="http://s3.us-east-1.amazonaws.com")
+assert clear.get_object(Bucket="made-by-exec", Key="a b/ä.txt")["Body"].read() == b"hello"
+wrong = boto3.client("s3", endpoint_url="https://s3.us-east-1.amazonaws.com", aws_access_key_id=os.environ["AWS_ACCESS_KEY_ID"], aws_secret_access_key="wrong")
+try:
+    wrong.list_buckets()
+    raise AssertionError("a wrong signature was taken")
+except ClientError as error:
+    assert error.response["Error"]["Code"] == "SignatureDoesNotMatch", error
 # Several parts at once, each on a connection of its own.
 large = os.urandom(17 * 1024 * 1024)
 parts = TransferConfig(multipart_threshold=5 * 1024 * 1024, multipart_chunksize=5 * 1024 * 1024)

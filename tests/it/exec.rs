@@ -3,7 +3,10 @@
 
 use crate::python;
 use crate::region::{Region, sagebrush};
+use crate::tty::Tty;
+use portable_pty::CommandBuilder;
 use rstest::rstest;
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -102,15 +105,36 @@ fn the_programs_end_is_execs() {
 #[test]
 fn signals_reach_the_program() {
     let region = Region::start();
-    let script = "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 1 & wait $!; done";
+    let script = "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.2; done";
     let mut child =
         exec(&region, &[]).args(["bash", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert_eq!(lines.next().unwrap().unwrap(), "ready");
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
     assert_eq!(lines.next().unwrap().unwrap(), "got it");
     assert_eq!(child.wait().unwrap().code(), Some(9));
+}
+
+#[test]
+fn a_key_of_the_terminal_reaches_the_program_once() {
+    let region = Region::start();
+    let script = "import signal\n\
+                  caught = 0\n\
+                  def key(*_):\n    global caught; caught += 1; print('caught', caught, flush=True)\n\
+                  def end(*_):\n    print(caught, 'times', flush=True); raise SystemExit(4)\n\
+                  signal.signal(signal.SIGINT, key); signal.signal(signal.SIGUSR1, end)\n\
+                  print('ready', flush=True)\n\
+                  while True: signal.pause()\n";
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_sagebrush"));
+    command.args(["exec", "-w", region.folder().to_str().unwrap(), "--", "python3", "-c", script]);
+    let mut tty = Tty::start(command, 80, 24);
+    tty.until_shown("ready");
+    tty.type_in("\u{3}");
+    tty.until_shown("caught 1");
+    // `exec` had the key before this, so it would have passed it on by now.
+    tty.signal(Signal::USR1);
+    tty.until_shown("1 times");
+    assert_eq!(tty.end().exit_code(), 4);
 }
 
 #[test]
@@ -238,6 +262,15 @@ fn further_ports_lead_to_the_same_region() {
         .output()
         .unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("sagebrush"), "{}", said(&output));
+    // The name that another emulator's users have in their programs.
+    assert!(region.command(&["bucket", "create", "made-here"]).status.success());
+    let name = "made-here.s3.us-east-1.localhost.localstack.cloud";
+    let resolve = format!("{name}:{free}:127.0.0.1");
+    let url = format!("http://{name}:{free}/?list-type=2");
+    let words = ["-sS", "--noproxy", "*", "--resolve", &resolve, &url];
+    let output = Command::new("curl").args(words).output().unwrap();
+    let listing = String::from_utf8_lossy(&output.stdout);
+    assert!(listing.contains("<Name>made-here</Name>"), "{listing}{}", said(&output));
     let status = region.command(&["status"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(status.contains(&format!("also on port {free}\n")), "{status}");
@@ -292,7 +325,7 @@ fn another_local_user_cannot_use_the_proxy() {
 
 #[test]
 fn nothing_leaves_the_machine() {
-    let unshare: &[&str] = if rustix::process::geteuid().is_root() {
+    let unshare: &[&str] = if geteuid().is_root() {
         &["unshare", "--net"]
     } else {
         &["unshare", "--net", "--map-root-user"]

@@ -3,12 +3,14 @@
 use super::Inherited;
 use super::bundle::Bundles;
 use crate::gateway::proxy::Settings;
-use crate::gateway::proxy::upstream::MARK;
+use crate::gateway::proxy::upstream::{KEPT, MARK};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Set in a program that `--offline` runs; what it starts is offline too.
 pub const OFFLINE: &str = "SAGEBRUSH_OFFLINE";
+
+const JAVA: &str = "JAVA_TOOL_OPTIONS";
 
 /// Goes straight to this machine, not by the proxy.
 const LOOPBACK: &str = "localhost,127.0.0.1,::1,.localhost";
@@ -90,7 +92,8 @@ pub(super) fn changes(inherited: &Inherited, wiring: &Wiring<'_>) -> Changes {
         set.push(((*name).to_owned(), path.display().to_string()));
     }
     set.push(("NODE_USE_ENV_PROXY".into(), "1".into()));
-    set.push(("JAVA_TOOL_OPTIONS".into(), java(inherited, wiring)));
+    set.push((JAVA.into(), java(inherited, wiring)));
+    set.extend(java_own(inherited).map(|own| (format!("{KEPT}{JAVA}"), own.clone())));
     let is_set = |name: &str| set.iter().any(|(set, _)| set == name);
     let inherited_ones = inherited
         .keys()
@@ -141,37 +144,25 @@ fn proxies(set: &mut Vec<(String, String)>, wiring: &Wiring<'_>) {
 /// Java reads neither the proxies' variables nor PEM files.
 fn java(inherited: &Inherited, wiring: &Wiring<'_>) -> String {
     let mut options = Vec::new();
-    if let Some(own) = inherited.get("JAVA_TOOL_OPTIONS") {
-        options.push(without_ours(own));
-    }
+    options.extend(java_own(inherited).cloned());
     let (host, port) = (wiring.proxy.ip(), wiring.proxy.port());
     for scheme in ["http", "https"] {
         options.push(format!("-D{scheme}.proxyHost={host} -D{scheme}.proxyPort={port}"));
     }
     options.push(format!("-Dhttp.nonProxyHosts={LOOPBACK_JAVA}"));
     if let Some(path) = &wiring.files.bundles.java {
-        options.push(format!(
-            "-Djavax.net.ssl.trustStore={} -Djavax.net.ssl.trustStoreType=JKS",
-            path.display()
-        ));
+        // A folder's name may have blanks.
+        options.push(format!("\"-Djavax.net.ssl.trustStore={}\"", path.display()));
+        options.push("-Djavax.net.ssl.trustStoreType=JKS".into());
     }
-    options.retain(|option| !option.is_empty());
     options.join(" ")
 }
 
-/// A user's options, without those that an outer `exec` or `env` has set.
-fn without_ours(options: &str) -> String {
-    const OURS: [&str; 7] = [
-        "-Dhttp.proxyHost=",
-        "-Dhttp.proxyPort=",
-        "-Dhttps.proxyHost=",
-        "-Dhttps.proxyPort=",
-        "-Dhttp.nonProxyHosts=",
-        "-Djavax.net.ssl.trustStore=",
-        "-Djavax.net.ssl.trustStoreType=",
-    ];
-    let kept = |option: &&str| !OURS.iter().any(|ours| option.starts_with(ours));
-    options.split_whitespace().filter(kept).collect::<Vec<_>>().join(" ")
+/// The user's own options for Java, which an outer `exec` or `env` has kept.
+fn java_own(inherited: &Inherited) -> Option<&String> {
+    let wired = inherited.contains_key(MARK);
+    let name = if wired { format!("{KEPT}{JAVA}") } else { JAVA.to_owned() };
+    inherited.get(&name).filter(|own| !own.is_empty())
 }
 
 #[cfg(test)]

@@ -217,3 +217,103 @@ fn serial() -> [u8; 16] {
     bytes[0] = bytes[0] & 0x7f | 0x40;
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore};
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    /// A client that believes one authority and nobody else.
+    fn believer(certificate: &str) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Arc::new(config).into()
+    }
+
+    /// What a client says to a host of this name.
+    async fn said(authority: &Authority, client: &TlsConnector, name: &str) -> String {
+        let (here, there) = tokio::io::duplex(64 * 1024);
+        let acceptor = TlsAcceptor::from(authority.speak_as(name).unwrap());
+        let server = ServerName::try_from(name.to_owned()).unwrap();
+        let (_, outcome) = tokio::join!(acceptor.accept(here), client.connect(server, there));
+        outcome.map_or_else(|error| error.to_string(), |_| "hello".into())
+    }
+
+    #[tokio::test]
+    async fn it_vouches_for_aws_and_for_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::load_or_make(folder.path()).unwrap();
+        let client = believer(authority.certificate());
+        for name in [
+            "sts.us-east-1.amazonaws.com",
+            "a.bucket.with.dots.s3.amazonaws.com",
+            "sagemaker.us-east-1.api.aws",
+            "d-1.studio.us-east-1.sagemaker.aws",
+        ] {
+            assert_eq!(said(&authority, &client, name).await, "hello", "{name}");
+        }
+        for name in ["www.example.com", "amazonaws.com.example.com", "pypi.org", "127.0.0.1"] {
+            let refused = said(&authority, &client, name).await;
+            assert!(refused.contains("NameConstraintViolation"), "{name}: {refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_the_same_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Authority::load_or_make(folder.path()).unwrap();
+        let client = believer(before.certificate());
+        let after = Authority::load_or_make(folder.path()).unwrap();
+        assert_eq!(after.certificate(), before.certificate());
+        assert_eq!(certificate(folder.path()).unwrap(), before.certificate());
+        assert_eq!(said(&after, &client, "sts.amazonaws.com").await, "hello");
+        let other = Authority::load_or_make(tempfile::tempdir().unwrap().path()).unwrap();
+        assert_ne!(said(&other, &client, "sts.amazonaws.com").await, "hello");
+    }
+
+    #[test]
+    fn one_with_other_constraints_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let before = Authority::load_or_make(folder.path()).unwrap();
+        let path = folder.path().join(FILE);
+        let text = std::fs::read_to_string(&path).unwrap();
+        private_file::write(&path, &text.replacen(" awsapps.com", "", 1)).unwrap();
+        let after = Authority::load_or_make(folder.path()).unwrap();
+        assert_ne!(after.certificate(), before.certificate());
+        assert!(std::fs::read_to_string(&path).unwrap().starts_with(&constraints()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn its_key_is_private() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        Authority::load_or_make(folder.path()).unwrap();
+        let path = folder.path().join(FILE);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let why = Authority::load_or_make(folder.path()).err().unwrap().to_string();
+        assert!(why.contains("chmod 600"), "{why}");
+    }
+
+    #[test]
+    fn certificates_are_kept_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = Authority::load_or_make(folder.path()).unwrap();
+        let speak = |name: &str| authority.speak_as(name).unwrap();
+        assert!(Arc::ptr_eq(&speak("sts.amazonaws.com"), &speak("sts.amazonaws.com")));
+        for index in 0..KEPT + 3 {
+            speak(&format!("bucket-{index}.s3.amazonaws.com"));
+        }
+        assert_eq!(authority.hosts.lock().unwrap().len(), KEPT);
+    }
+}
