@@ -1,6 +1,6 @@
 //! A region inside this process: what `serve` runs and what `run` makes for the time of a script.
 
-use super::workspace::{DurabilitySetting, Workspace, WorkspaceError};
+use super::workspace::{DurabilitySetting, IamSetting, Workspace, WorkspaceError};
 use crate::api::signing;
 use crate::client::{Attached, Client};
 use crate::domain::instance::{Catalog, CatalogError};
@@ -10,7 +10,7 @@ use crate::gateway::proxy::{self, Authority, AuthorityError, ProxyOptions};
 use crate::gateway::{
     Credentials, CredentialsError, Gateway, GatewayOptions, Limits, PortChoice, Running, StartError,
 };
-use crate::region::{OpenError, Region, RegionOptions};
+use crate::region::{IamOptions, OpenError, Region, RegionOptions};
 use crate::store::Durability;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -73,6 +73,10 @@ impl Host {
             instances: catalog(&workspace)?,
             seed: settings.seed.unwrap_or(SEED),
             pace: settings.pace.unwrap_or(1.0),
+            iam: IamOptions {
+                strict: settings.iam == Some(IamSetting::Strict),
+                quotas: settings.quotas.unwrap_or_default(),
+            },
         })
         .await?;
         // The store has made and checked the folder by now; the key goes into it.

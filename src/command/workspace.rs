@@ -1,6 +1,7 @@
 //! A workspace: the folder that a region lives in, and what its `workspace.toml` says.
 
 use crate::domain::arn::Place;
+use crate::region::Quotas;
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,18 @@ pub struct Settings {
     pub durability: Option<DurabilitySetting>,
     /// A table of instance types that replaces or adds to the catalog, as a path from here.
     pub instances: Option<PathBuf>,
+    /// `lenient` (the default): a role that the region does not know may do everything. `strict`:
+    /// it is refused, as AWS does.
+    pub iam: Option<IamSetting>,
+    /// AWS's adjustable quotas, raised or lowered.
+    pub quotas: Option<Quotas>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IamSetting {
+    Lenient,
+    Strict,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -11,6 +11,7 @@ pub mod instance;
 pub mod kind;
 pub mod money;
 pub mod pick;
+pub mod policy;
 pub mod s3_uri;
 pub mod seed;
 pub mod time;

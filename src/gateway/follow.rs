@@ -139,7 +139,9 @@ impl Follower {
                 // Every message is looked at, so that it is known how far the past reaches.
                 let Ok(page) = logs.filter(&wanted.group, &filter, |_| true) else { break };
                 for found in page.events {
-                    told.insert(found.stream.clone(), found.record.position + 1);
+                    // Pages go by time; a stream's last position may come before others of it.
+                    let next: &mut u64 = told.entry(found.stream.clone()).or_default();
+                    *next = (*next).max(found.record.position + 1);
                     if wanted.message(&found.record.message) {
                         newest.push_back(found);
                         if newest.len() > tail {

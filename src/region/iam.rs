@@ -1,18 +1,33 @@
-//! Enough of IAM for roles to exist: they are kept with their policies and tags as AWS keeps them.
-//! No policy is evaluated; nobody is refused because of one.
+//! Enough of IAM for roles to exist: they are kept with their policies and tags as AWS keeps them, and
+//! policies can be asked what they allow. Calls are not refused because of a policy.
 
-mod document;
+pub(super) mod access;
+mod managed;
 mod policy;
+mod quota;
+mod simulate;
+mod version;
+
+pub use quota::Quotas;
 
 use super::dispatch::Table;
 use super::{Answer, Call, Refusal, Region, View, error, family, listing, sts, tag};
 use crate::domain::arn::Place;
 use crate::domain::kind;
+use crate::domain::policy::{Malformed, Use, check};
 use crate::domain::time::Timestamp;
 use crate::store::{Change, Query, Row, Sort, StoreError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// How this workspace's IAM differs from AWS's defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct IamOptions {
+    /// Roles that the region does not know are refused, as AWS does.
+    pub strict: bool,
+    pub quotas: Quotas,
+}
 
 /// What a page holds when the caller does not say.
 const PAGE: usize = 100;
@@ -27,7 +42,7 @@ pub(super) fn rows(table: &mut Table) {
         .behaves("UpdateRoleDescription", update_description)
         .behaves_but(
             "UpdateAssumeRolePolicy",
-            "The trust policy is kept and returned, not evaluated.",
+            "The trust policy is kept and returned; it decides only where iam = \"strict\".",
             update_trust,
         )
         .behaves("DeleteRole", delete_role)
@@ -35,6 +50,19 @@ pub(super) fn rows(table: &mut Table) {
         .behaves("UntagRole", untag_role)
         .behaves("ListRoleTags", list_tags);
     policy::rows(table);
+    version::rows(table);
+    simulate::rows(table);
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
+fn malformed(why: Malformed) -> Refusal {
+    Refusal::Declared("MalformedPolicyDocument", why.to_string())
+}
+
+/// Refuses a trust policy that IAM would not keep.
+fn check_trust(region: &Region, document: &str) -> Result<(), Refusal> {
+    check(document, Use::Trust).map_err(malformed)?;
+    region.options().iam.quotas.check_trust(document)
 }
 
 /// Makes the role that the region's owner has a session of, in a region that has no role yet.
@@ -124,20 +152,36 @@ fn shown(mut body: Value, tags: &[tag::Tag]) -> Value {
     body
 }
 
-/// The call's tags by IAM's rules, which are those of all services with a code of its own.
+/// The call's tags by IAM's rules: those of all services, but keys that differ in case alone are one.
 fn tags_of(input: &Value) -> Result<Vec<tag::Tag>, Refusal> {
-    tag::of_call(input).map_err(|refusal| Refusal::Declared("InvalidInput", refusal.to_string()))
+    let invalid = |text: String| Refusal::Declared("InvalidInput", text);
+    let mut keys = std::collections::BTreeSet::new();
+    let mut all = input.list("Tags").iter().map(|tag| tag.name("Key").to_lowercase());
+    if !all.all(|key| keys.insert(key)) {
+        return Err(invalid(
+            "Duplicate tag keys found. Please note that Tag keys are case insensitive.".into(),
+        ));
+    }
+    tag::of_call(input).map_err(|refusal| invalid(refusal.to_string()))
+}
+
+/// The keys among `present` that are one of `keys` in some case.
+fn same_keys(present: &[tag::Tag], keys: &[String]) -> Vec<String> {
+    let is = |key: &str| keys.iter().any(|one| one.to_lowercase() == key.to_lowercase());
+    present.iter().map(|(key, _)| key.clone()).filter(|key| is(key)).collect()
 }
 
 async fn create_role(region: Arc<Region>, call: Call) -> Answer {
     let mut input = call.input;
-    document::check_trust(input.name("AssumeRolePolicyDocument"))?;
+    check_trust(&region, input.name("AssumeRolePolicyDocument"))?;
+    let quotas = region.options().iam.quotas;
     let tags = tags_of(&input)?;
     family::drop_members(&mut input, &["Tags"]);
     let place = region.place().clone();
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
+            quotas.check_roles(count(change, kind::ROLE)? + 1)?;
             let row = new_role(&place, input, change.now());
             let (name, body) = (row.name.clone(), row.body.clone());
             change.insert(row).map_err(|fault| {
@@ -149,6 +193,20 @@ async fn create_role(region: Arc<Region>, call: Call) -> Answer {
             Ok(json!({"Role": shown(body, &tags)}))
         })
         .await
+}
+
+/// How many rows of a kind there are.
+fn count(change: &Change<'_>, kind: &str) -> Result<usize, StoreError> {
+    let mut query = Query { kind: kind.into(), limit: 1000, ..Query::default() };
+    let mut count = 0;
+    loop {
+        let page = change.list(&query)?;
+        count += page.rows.len();
+        match page.next {
+            Some(next) => query.after = Some(next),
+            None => return Ok(count),
+        }
+    }
 }
 
 async fn get_role(region: Arc<Region>, call: Call) -> Answer {
@@ -167,7 +225,12 @@ fn tags(region: &Region, role: &Row) -> Result<Vec<tag::Tag>, Refusal> {
 async fn list_roles(region: Arc<Region>, call: Call) -> Answer {
     let prefix = call.input.text("PathPrefix").unwrap_or("/");
     let keep = |row: &Row| row.body.name("Path").starts_with(prefix);
-    named_rows(&region, &call.input, kind::ROLE, "Roles", keep, |row| shown(row.body, &[]))
+    // A list leaves out what GetRole alone tells.
+    let summary = |mut row: Row| {
+        family::drop_members(&mut row.body, &["PermissionsBoundary", "RoleLastUsed", "Tags"]);
+        shown(row.body, &[])
+    };
+    named_rows(&region, &call.input, kind::ROLE, "Roles", keep, summary)
 }
 
 /// A page of rows by name, as IAM pages: `IsTruncated` and `Marker`.
@@ -235,7 +298,7 @@ async fn update_description(region: Arc<Region>, call: Call) -> Answer {
 
 async fn update_trust(region: Arc<Region>, call: Call) -> Answer {
     let document = call.input.name("PolicyDocument").to_owned();
-    document::check_trust(&document)?;
+    check_trust(&region, &document)?;
     change_role(&region, call.input.name("RoleName"), move |_, row| {
         family::set(&mut row.body, "AssumeRolePolicyDocument", document);
         Ok(())
@@ -262,6 +325,10 @@ async fn tag_role(region: Arc<Region>, call: Call) -> Answer {
     let added = tags_of(&call.input)?;
     change_role(&region, call.input.name("RoleName"), move |change, row| {
         let arn = row.body.name("Arn").to_owned();
+        let keys: Vec<String> = added.iter().map(|(key, _)| key.clone()).collect();
+        // A key in another case is the same key: the new spelling takes its place.
+        let same = same_keys(&change.tags(&arn)?, &keys);
+        change.untag(&arn, &same)?;
         let count = tag::count_with(&change.tags(&arn)?, &added);
         if count > tag::LIMIT {
             return Err(Refusal::Limit(format!(
@@ -279,7 +346,9 @@ async fn untag_role(region: Arc<Region>, call: Call) -> Answer {
     let keys: Vec<String> =
         call.input.list("TagKeys").iter().filter_map(Value::as_str).map(str::to_owned).collect();
     change_role(&region, call.input.name("RoleName"), move |change, row| {
-        Ok(change.untag(row.body.name("Arn"), &keys)?)
+        let arn = row.body.name("Arn").to_owned();
+        let same = same_keys(&change.tags(&arn)?, &keys);
+        Ok(change.untag(&arn, &same)?)
     })
     .await?;
     Ok(family::nothing())

@@ -6,7 +6,9 @@ use super::dispatch::Table;
 use super::{Answer, Call, Refusal, Region, View, family, tag};
 use crate::domain::arn::Arn;
 use crate::domain::time::Timestamp;
-use crate::store::logs::{Filter, Group, LogEvent, Read, Start, StreamInfo, StreamOrder, Streams};
+use crate::store::logs::{
+    Filter, Group, GroupKept, LogEvent, Place, Read, Start, StreamInfo, StreamOrder, Streams,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use pattern::Pattern;
@@ -33,8 +35,10 @@ const RETENTIONS: &[i64] = &[
 pub(super) fn rows(table: &mut Table) {
     table
         .service("logs")
-        .behaves_but("CreateLogGroup", "Every group is of class STANDARD; kmsKeyId encrypts nothing.", create_group)
+        .behaves_but("CreateLogGroup", "logGroupClass and kmsKeyId are kept and shown; nothing is encrypted, and every class does what STANDARD does.", create_group)
         .behaves("DeleteLogGroup", delete_group)
+        .recorded("AssociateKmsKey", associate_key)
+        .recorded("DisassociateKmsKey", disassociate_key)
         .behaves("DescribeLogGroups", describe_groups)
         .behaves("CreateLogStream", create_stream)
         .behaves("DeleteLogStream", delete_stream)
@@ -96,7 +100,12 @@ fn millis(input: &Value, member: &str) -> Option<Timestamp> {
 async fn create_group(region: Arc<Region>, call: Call) -> Answer {
     let name = call.input.name("logGroupName").to_owned();
     let tags = tags_of(call.input.part("tags"));
-    region.store().logs().create_group(&name).await?;
+    let usual = GroupKept::default();
+    let kept = GroupKept {
+        class: call.input.text("logGroupClass").map_or(usual.class, str::to_owned),
+        kms_key: call.input.text("kmsKeyId").map(str::to_owned),
+    };
+    region.store().logs().create_group(&name, kept).await?;
     let arn = group_arn(&region, &name);
     region.store().write(move |change| tag::put(change, &arn, &tags)).await?;
     Ok(family::nothing())
@@ -107,6 +116,32 @@ async fn delete_group(region: Arc<Region>, call: Call) -> Answer {
     region.store().logs().delete_group(name).await?;
     let arn = group_arn(&region, name);
     region.store().write(move |change| tag::forget(change, &arn)).await?;
+    Ok(family::nothing())
+}
+
+/// The group of a call that names it, or the resource whose key it would be.
+fn group_of_key(input: &Value) -> Result<String, Refusal> {
+    match (input.text("logGroupName"), input.text("resourceIdentifier")) {
+        (Some(name), None) => Ok(name.to_owned()),
+        (None, Some(arn)) if arn.contains(":log-group:") => group_of_arn(arn),
+        (None, Some(_)) => Err(Refusal::invalid(
+            "resourceIdentifier of query results is not simulated by Sagebrush: name a log group.",
+        )),
+        _ => Err(Refusal::invalid(
+            "Either logGroupName or resourceIdentifier must be specified, and not both.",
+        )),
+    }
+}
+
+async fn associate_key(region: Arc<Region>, call: Call) -> Answer {
+    let group = group_of_key(&call.input)?;
+    region.store().logs().set_kms_key(&group, call.input.text("kmsKeyId")).await?;
+    Ok(family::nothing())
+}
+
+async fn disassociate_key(region: Arc<Region>, call: Call) -> Answer {
+    let group = group_of_key(&call.input)?;
+    region.store().logs().set_kms_key(&group, None).await?;
     Ok(family::nothing())
 }
 
@@ -132,7 +167,8 @@ fn group_document(region: &Region, group: &Group) -> Value {
         "arn": format!("{arn}:*"),
         "logGroupArn": arn,
         "storedBytes": group.stored_bytes,
-        "logGroupClass": "STANDARD",
+        "logGroupClass": group.kept.class,
+        "kmsKeyId": group.kept.kms_key,
     })
 }
 
@@ -144,7 +180,7 @@ async fn describe_groups(region: Arc<Region>, call: Call) -> Answer {
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
         ));
     }
-    let standard = input.text("logGroupClass").is_none_or(|class| class == "STANDARD");
+    let class = input.text("logGroupClass");
     let named = named_groups(&region, input)?;
     let mut after = input.text("nextToken").map(read_token).transpose()?;
     let most = limit(input, PAGE);
@@ -152,7 +188,7 @@ async fn describe_groups(region: Arc<Region>, call: Call) -> Answer {
     let mut more = false;
     if let Some(named) = named {
         found = named;
-    } else if standard {
+    } else {
         // One more than is asked for tells whether a further page has anything.
         while found.len() <= most {
             let logs = region.store().logs();
@@ -160,7 +196,9 @@ async fn describe_groups(region: Arc<Region>, call: Call) -> Answer {
             let last = page.len() <= most;
             after = page.last().map(|group| group.name.clone()).or(after);
             found.extend(
-                page.into_iter().filter(|it| part.is_none_or(|part| it.name.contains(part))),
+                page.into_iter()
+                    .filter(|it| part.is_none_or(|part| it.name.contains(part)))
+                    .filter(|it| class.is_none_or(|class| it.kept.class == class)),
             );
             if last {
                 break;
@@ -221,15 +259,15 @@ fn stream_document(region: &Region, group: &str, stream: &StreamInfo) -> Value {
         "firstEventTimestamp": stream.first_event.map(Timestamp::as_millis),
         "lastEventTimestamp": stream.last_event.map(Timestamp::as_millis),
         "lastIngestionTime": stream.last_ingestion.map(Timestamp::as_millis),
-        "uploadSequenceToken": digits(stream.stored_bytes),
+        "uploadSequenceToken": format!("{:056}", stream.stored_bytes),
         "arn": region.place().log_stream(group, &stream.name),
         "storedBytes": stream.stored_bytes,
     })
 }
 
-/// Fifty-six digits, as CloudWatch's tokens have them.
-fn digits(number: u64) -> String {
-    format!("{number:056}")
+/// Fifty-six digits, as CloudWatch's tokens have them: twenty of time, the rest of position.
+fn digits(place: Place) -> String {
+    format!("{:020}{:036}", place.time.max(0), place.position)
 }
 
 async fn put_events(region: Arc<Region>, call: Call) -> Answer {
@@ -247,7 +285,7 @@ async fn put_events(region: Arc<Region>, call: Call) -> Answer {
         .await
         .map_err(|_| Refusal::Fault("the log writer was stopped".into()))??;
     Ok(json!({
-        "nextSequenceToken": digits(position + count),
+        "nextSequenceToken": format!("{:056}", position + count),
         "rejectedLogEventsInfo": sorted.rejected(sent.len()),
     }))
 }
@@ -356,13 +394,14 @@ async fn get_events(region: Arc<Region>, call: Call) -> Answer {
 }
 
 fn position_of(token: &str) -> Result<Start, Refusal> {
-    let position = |digits: &str| {
+    let place = |digits: &str| {
         let sound = digits.len() == 56 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse::<u64>().ok().filter(|_| sound)
+        let (time, position) = sound.then(|| digits.split_at(20))?;
+        Some(Place { time: time.parse().ok()?, position: position.parse().ok()? })
     };
     match token.split_at_checked(2) {
-        Some(("f/", digits)) => position(digits).map(Start::At),
-        Some(("b/", digits)) => position(digits).map(Start::Before),
+        Some(("f/", digits)) => place(digits).map(Start::At),
+        Some(("b/", digits)) => place(digits).map(Start::Before),
         _ => None,
     }
     .ok_or_else(|| Refusal::invalid("The specified nextToken is invalid."))
@@ -524,8 +563,12 @@ mod tests {
 
     #[test]
     fn positions_travel_as_tokens() {
-        assert!(position_of(&format!("f/{}", digits(17))).unwrap() == Start::At(17));
-        assert!(position_of(&format!("b/{}", digits(0))).unwrap() == Start::Before(0));
+        let place = Place { time: 1_700_000_000_000, position: 17 };
+        assert!(position_of(&format!("f/{}", digits(place))).unwrap() == Start::At(place));
+        let first = Place { time: 0, position: 0 };
+        assert!(
+            position_of(&format!("b/{}", digits(Place::FIRST))).unwrap() == Start::Before(first)
+        );
         for wrong in ["", "f", "f/", "f/1", "x/00", &format!("b/{}", "9".repeat(56)), "é/1"] {
             assert!(position_of(wrong).is_err(), "{wrong}");
         }

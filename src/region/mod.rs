@@ -37,6 +37,7 @@ mod work;
 pub use admission::{Resources, Turns};
 pub use dispatch::{Answer, Behaviour, Call, Caller, Route};
 pub use error::Refusal;
+pub use iam::{IamOptions, Quotas};
 pub use open::{OpenError, RegionOptions};
 pub use view::View;
 
@@ -67,6 +68,7 @@ pub struct Region {
     book: Mutex<bill::Book>,
     monitors: training_job::Monitors,
     sessions: sts::Sessions,
+    access: iam::access::Access,
     tasks: Tasks,
 }
 
@@ -80,6 +82,7 @@ impl Region {
         let Some(route) = dispatch::table().route(service, operation) else {
             return Err(error::not_simulated(service, operation));
         };
+        iam::access::check_passed_roles(self, &call).map_err(|refusal| refusal.to_aws(service))?;
         route.handle(Arc::clone(self), call).await.map_err(|refusal| refusal.to_aws(service))
     }
 

@@ -2,7 +2,8 @@
 
 use super::admission::{self, Admission};
 use super::{
-    Region, buckets, endpoint, history, iam, sts::Sessions, tasks::Tasks, training_job, work,
+    IamOptions, Region, buckets, endpoint, history, iam, sts::Sessions, tasks::Tasks, training_job,
+    work,
 };
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
@@ -27,6 +28,7 @@ pub struct RegionOptions {
     /// By how much AWS's waiting times are shortened: 1.0 is AWS's own time, 60.0 makes a minute a
     /// second.
     pub pace: f64,
+    pub iam: IamOptions,
 }
 
 /// Why a region did not open.
@@ -62,6 +64,7 @@ impl Region {
             book: Mutex::default(),
             monitors: training_job::Monitors::default(),
             sessions: Sessions::default(),
+            access: iam::access::Access::default(),
             tasks: Tasks::new(),
         });
         region.start().await?;

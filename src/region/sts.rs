@@ -4,6 +4,7 @@
 //! session is good for is being told apart, as the caller in answers and in the audit trail.
 
 use super::dispatch::Table;
+use super::iam::access;
 use super::{Answer, Call, Refusal, Region, View};
 use crate::api::signing::Credentials;
 use crate::domain::arn::{Arn, Place};
@@ -31,7 +32,7 @@ pub(super) fn rows(table: &mut Table) {
         .behaves("GetSessionToken", session_token)
         .behaves_but(
             "AssumeRole",
-            "Any role can be assumed, also one that does not exist; trust policies, session policies and MFA are not evaluated.",
+            "Any role can be assumed, also one that does not exist, unless the workspace says iam = \"strict\"; session policies and MFA are not evaluated.",
             assume_role,
         );
 }
@@ -150,6 +151,7 @@ async fn assume_role(region: Arc<Region>, call: Call) -> Answer {
     let input = &call.input;
     let (account, role) = role_of(input.name("RoleArn"))?;
     check_policy(input)?;
+    check_trust(&region, &call.caller.arn, input.name("RoleArn"))?;
     let seconds = input.integer("DurationSeconds").unwrap_or(HOUR);
     check_duration(&region, &account, &role, seconds)?;
     let session = input.name("RoleSessionName");
@@ -170,6 +172,19 @@ fn role_of(arn: &str) -> Result<(String, String), Refusal> {
     let path = parsed.resource.strip_prefix("role/").ok_or_else(invalid)?;
     let name = path.rsplit('/').next().filter(|name| !name.is_empty()).ok_or_else(invalid)?;
     Ok((parsed.account.clone(), name.to_owned()))
+}
+
+/// Whether the caller may assume the role, where the workspace is strict.
+fn check_trust(region: &Region, caller: &str, role: &str) -> Result<(), Refusal> {
+    if !region.options().iam.strict {
+        return Ok(());
+    }
+    match access::role(region, role)? {
+        Some(row) if access::trusts(&row, "AWS", caller) => Ok(()),
+        _ => Err(Refusal::Denied(format!(
+            "User: {caller} is not authorized to perform: sts:AssumeRole on resource: {role}"
+        ))),
+    }
 }
 
 fn check_policy(input: &Value) -> Result<(), Refusal> {

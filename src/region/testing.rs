@@ -362,6 +362,7 @@ async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Regio
             instances: Catalog::default(),
             seed: 1,
             pace: 1000.0,
+            iam: crate::region::IamOptions::default(),
         })
         .await;
         match opened {

@@ -87,7 +87,7 @@ def events():
         return plain(logs.get_log_events(logGroupName=GROUP, logStreamName=STREAM, **more))
 
     whole = get(startFromHead=True)
-    assert [each["message"] for each in whole["events"]] == [each["message"] for each in sent] + ["fits"]
+    assert [each["message"] for each in whole["events"]] == ["fits"] + [each["message"] for each in sent]
     assert all(each["ingestionTime"] >= NOW - HOUR for each in whole["events"])
     token, read = None, []
     while True:
@@ -96,11 +96,11 @@ def events():
         if page["nextForwardToken"] == token:
             break
         token = page["nextForwardToken"]
-    assert len(read) == 26 and read[:25] == [each["message"] for each in sent]
+    assert len(read) == 26 and read[1:] == [each["message"] for each in sent]
     tail = get(limit=3)
-    assert [each["message"] for each in tail["events"]] == ["line 23", "line 24", "fits"]
+    assert [each["message"] for each in tail["events"]] == ["line 22", "line 23", "line 24"]
     before = get(limit=3, nextToken=tail["nextBackwardToken"])
-    assert [each["message"] for each in before["events"]] == ["line 20", "line 21", "line 22"]
+    assert [each["message"] for each in before["events"]] == ["line 19", "line 20", "line 21"]
     ahead = get(limit=3, nextToken=before["nextForwardToken"], startFromHead=True)
     assert ahead["events"] == tail["events"]
     start = get(startFromHead=True, limit=1)
@@ -157,8 +157,31 @@ groups()
 streams()
 events()
 filters()
+# Events are ordered by their time wherever they are read, those of one time as they came.
+logs.create_log_group(logGroupName="/order")
+for stream in ("x", "y"):
+    logs.create_log_stream(logGroupName="/order", logStreamName=stream)
+for stream, offset, message in (("x", 10, "late"), ("x", 5, "early"), ("y", 7, "between"), ("x", 10, "late too")):
+    logs.put_log_events(logGroupName="/order", logStreamName=stream, logEvents=[{"timestamp": NOW + offset, "message": message}])
+read = lambda **more: [event["message"] for event in logs.get_log_events(logGroupName="/order", logStreamName="x", **more)["events"]]
+assert read(startFromHead=True) == ["early", "late", "late too"] and read(limit=1) == ["late too"]
+page = logs.get_log_events(logGroupName="/order", logStreamName="x", startFromHead=True, limit=1)
+assert read(nextToken=page["nextForwardToken"]) == ["late", "late too"] and read(nextToken=page["nextBackwardToken"]) == []
+assert [event["message"] for event in logs.filter_log_events(logGroupName="/order")["events"]] == ["early", "between", "late", "late too"]
+
+KEY = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+logs.create_log_group(logGroupName="/kept", logGroupClass="INFREQUENT_ACCESS", kmsKeyId=KEY)
+group = logs.describe_log_groups(logGroupNamePrefix="/kept")["logGroups"][0]
+assert (group["logGroupClass"], group["kmsKeyId"]) == ("INFREQUENT_ACCESS", KEY)
+assert [one["logGroupName"] for one in logs.describe_log_groups(logGroupClass="INFREQUENT_ACCESS")["logGroups"]] == ["/kept"]
+logs.disassociate_kms_key(logGroupName="/kept")
+assert "kmsKeyId" not in logs.describe_log_groups(logGroupNamePrefix="/kept")["logGroups"][0]
+logs.associate_kms_key(resourceIdentifier="arn:aws:logs:us-east-1:123456789012:log-group:/kept", kmsKeyId=KEY)
+assert logs.describe_log_groups(logGroupNamePrefix="/kept")["logGroups"][0]["kmsKeyId"] == KEY
+refused("InvalidParameterException", "must be specified", logs.associate_kms_key, kmsKeyId=KEY)
+
 strict.all_called(
-    "logs", "CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "CreateLogStream", "DeleteLogStream", "DescribeLogStreams",
+    "logs", "AssociateKmsKey", "DisassociateKmsKey", "CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "CreateLogStream", "DeleteLogStream", "DescribeLogStreams",
     "PutLogEvents", "GetLogEvents", "FilterLogEvents", "PutRetentionPolicy", "DeleteRetentionPolicy", "TagResource",
     "UntagResource", "ListTagsForResource")
 print("ok")

@@ -20,7 +20,8 @@ found = iam.get_role(RoleName=role.rpartition("/")[2])["Role"]
 assert found["Arn"] == role and me["UserId"] == found["RoleId"] + ":sagebrush"
 assert plain(sts.get_access_key_info(AccessKeyId="AKIAIOSFODNN7EXAMPLE")) == {"Account": "123456789012"}
 
-iam.create_role(RoleName="Train", Path="/team/", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": []}), MaxSessionDuration=3600)
+iam.create_role(RoleName="Train", Path="/team/", AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": {
+    "Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}}), MaxSessionDuration=3600)
 assumed = sts.assume_role(RoleArn=ROLE, RoleSessionName="me@work", DurationSeconds=1800, SourceIdentity="ada")
 user, key = assumed["AssumedRoleUser"], assumed["Credentials"]
 assert user["Arn"] == "arn:aws:sts::123456789012:assumed-role/Train/me@work"

@@ -59,6 +59,7 @@ impl Gate {
                 instances: Catalog::builtin().clone(),
                 seed: 1,
                 pace: 1.0,
+                iam: sagebrush::region::IamOptions::default(),
             })
             .await
             .unwrap();

@@ -1,20 +1,17 @@
 //! The policies of roles, inline and attached, and the account's own managed policies.
 
 use super::{
-    Answer, Call, Refusal, Region, Table, View, change_role, document, encoded, error, family,
-    find, named_rows, page_of, sts,
+    Answer, Call, Refusal, Region, Table, View, change_role, encoded, error, family, find,
+    malformed, managed, named_rows, page_of, quota, sts, version,
 };
-use crate::domain::arn::Arn;
 use crate::domain::kind::POLICY;
+use crate::domain::policy::{Use, check};
 use crate::store::{Query, Row};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// How many managed policies a role may have.
-const ATTACHED: usize = 10;
-
 pub(super) fn rows(table: &mut Table) {
-    const KEPT: &str = "The policy is kept and returned, not evaluated.";
+    const KEPT: &str = "The policy is kept and returned. Simulations evaluate it; no call is refused because of it.";
     table
         .service("iam")
         .behaves_but("PutRolePolicy", KEPT, put_inline)
@@ -23,14 +20,13 @@ pub(super) fn rows(table: &mut Table) {
         .behaves("DeleteRolePolicy", delete_inline)
         .behaves_but(
             "AttachRolePolicy",
-            "The attachment is kept and returned, no policy is evaluated. Every name under arn:aws:iam::aws:policy is taken for one of AWS's.",
+            "Simulations evaluate what is attached; no call is refused because of it. Every name under arn:aws:iam::aws:policy is taken for one of AWS's.",
             attach,
         )
         .behaves("DetachRolePolicy", detach)
         .behaves("ListAttachedRolePolicies", list_attached)
         .behaves_but("CreatePolicy", KEPT, create)
         .behaves_but("GetPolicy", "AWS's own policies are not kept here.", get)
-        .behaves("GetPolicyVersion", get_version)
         .behaves_but("ListPolicies", "AWS's own policies are not kept here.", list)
         .behaves("DeletePolicy", delete);
 }
@@ -48,7 +44,7 @@ pub(super) fn refuse_while_held(role: &Row) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn inline(role: &Row) -> Option<&Map<String, Value>> {
+pub(super) fn inline(role: &Row) -> Option<&Map<String, Value>> {
     role.private.part("Inline").and_then(Value::as_object)
 }
 
@@ -69,12 +65,13 @@ fn no_inline(name: &str) -> Refusal {
 async fn put_inline(region: Arc<Region>, call: Call) -> Answer {
     let name = call.input.name("PolicyName").to_owned();
     let document = call.input.name("PolicyDocument").to_owned();
-    document::check_identity(&document)?;
+    check(&document, Use::Inline).map_err(malformed)?;
     change_role(&region, call.input.name("RoleName"), move |_, role| {
         if let Some(inline) = private(role).get_mut("Inline") {
             family::set(inline, &name, document);
         }
-        Ok(())
+        let all = inline(role).into_iter().flat_map(Map::values);
+        quota::check_inline(&role.name, all.filter_map(Value::as_str))
     })
     .await?;
     Ok(family::nothing())
@@ -109,16 +106,11 @@ async fn delete_inline(region: Arc<Region>, call: Call) -> Answer {
     Ok(family::nothing())
 }
 
-fn of_aws(arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| {
-        arn.service == "iam" && arn.account == "aws" && arn.resource.starts_with("policy/")
-    })
-}
-
 async fn attach(region: Arc<Region>, call: Call) -> Answer {
     let arn = call.input.name("PolicyArn").to_owned();
+    let quotas = region.options().iam.quotas;
     change_role(&region, call.input.name("RoleName"), move |change, role| {
-        if !of_aws(&arn) && change.get(POLICY, &arn)?.is_none() {
+        if !managed::is_of_aws(&arn) && change.get(POLICY, &arn)?.is_none() {
             return Err(Refusal::Absent(format!(
                 "Policy {arn} does not exist or is not attachable."
             )));
@@ -128,11 +120,7 @@ async fn attach(region: Arc<Region>, call: Call) -> Answer {
         if attached.contains(&json!(arn)) {
             return Ok(());
         }
-        if attached.len() >= ATTACHED {
-            return Err(Refusal::Limit(format!(
-                "Cannot exceed quota for PoliciesPerRole: {ATTACHED}"
-            )));
-        }
+        quotas.check_attached(attached.len() + 1)?;
         attached.push(json!(arn));
         Ok(())
     })
@@ -178,7 +166,9 @@ async fn list_attached(region: Arc<Region>, call: Call) -> Answer {
 async fn create(region: Arc<Region>, call: Call) -> Answer {
     let mut body = call.input;
     let document = body.name("PolicyDocument").to_owned();
-    document::check_identity(&document)?;
+    check(&document, Use::Managed).map_err(malformed)?;
+    quota::check_managed(&document)?;
+    let quotas = region.options().iam.quotas;
     let tags = super::tags_of(&body)?;
     family::drop_members(&mut body, &["PolicyDocument", "Tags"]);
     family::default(&mut body, "Path", "/");
@@ -188,6 +178,7 @@ async fn create(region: Arc<Region>, call: Call) -> Answer {
         .store()
         .write(move |change| -> Result<_, Refusal> {
             let now = change.now();
+            quotas.check_policies(super::count(change, POLICY)? + 1)?;
             for (member, value) in [
                 ("Arn", json!(arn)),
                 ("PolicyId", json!(sts::unique_id("ANPA", &arn))),
@@ -204,7 +195,7 @@ async fn create(region: Arc<Region>, call: Call) -> Answer {
                 family::set(&mut body, "Tags", super::tag::to_document(&tags));
             }
             let mut row = Row::new(POLICY, &arn, now, body.clone());
-            row.private = json!({"Document": document});
+            row.private = version::first(&document, now);
             change.insert(row).map_err(|fault| {
                 error::taken(fault, || {
                     Refusal::Taken(format!(
@@ -217,11 +208,11 @@ async fn create(region: Arc<Region>, call: Call) -> Answer {
         .await
 }
 
-fn no_policy(arn: &str) -> Refusal {
+pub(super) fn no_policy(arn: &str) -> Refusal {
     Refusal::Absent(format!("Policy {arn} was not found."))
 }
 
-fn find_policy(region: &Region, arn: &str) -> Result<Row, Refusal> {
+pub(super) fn find_policy(region: &Region, arn: &str) -> Result<Row, Refusal> {
     region
         .store()
         .read(|snapshot| -> Result<_, Refusal> { Ok(snapshot.get(POLICY, arn)?) })?
@@ -253,23 +244,6 @@ async fn get(region: Arc<Region>, call: Call) -> Answer {
     Ok(json!({"Policy": body}))
 }
 
-async fn get_version(region: Arc<Region>, call: Call) -> Answer {
-    let row = find_policy(&region, call.input.name("PolicyArn"))?;
-    let version = call.input.name("VersionId");
-    if version != "v1" {
-        return Err(Refusal::Absent(format!(
-            "Policy {} version {version} does not exist or is not attachable.",
-            row.name
-        )));
-    }
-    Ok(json!({"PolicyVersion": {
-        "Document": encoded(row.private.name("Document")),
-        "VersionId": "v1",
-        "IsDefaultVersion": true,
-        "CreateDate": row.created.to_document(),
-    }}))
-}
-
 async fn list(region: Arc<Region>, call: Call) -> Answer {
     let prefix = call.input.text("PathPrefix").unwrap_or("/");
     let attached = call.input.flag("OnlyAttached");
@@ -281,6 +255,8 @@ async fn list(region: Arc<Region>, call: Call) -> Answer {
     };
     named_rows(&region, &call.input, POLICY, "Policies", keep, |row| {
         let mut body = row.body;
+        // A list leaves out what GetPolicy alone tells.
+        family::drop_members(&mut body, &["Description", "Tags"]);
         if let Ok(count) = holders(&region, &row.name) {
             family::set(&mut body, "AttachmentCount", count);
         }
@@ -296,7 +272,16 @@ async fn delete(region: Arc<Region>, call: Call) -> Answer {
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
-            if change.delete(POLICY, &arn)? { Ok(family::nothing()) } else { Err(no_policy(&arn)) }
+            let row = change.get(POLICY, &arn)?.ok_or_else(|| no_policy(&arn))?;
+            if version::count(&row) > 1 {
+                return Err(Refusal::Conflict(
+                    "This policy has more than one version. Before you delete a policy, you must \
+                     delete the policy's versions. The default version is deleted with the policy."
+                        .into(),
+                ));
+            }
+            change.delete(POLICY, &arn)?;
+            Ok(family::nothing())
         })
         .await
 }

@@ -15,9 +15,25 @@ use std::sync::Arc;
 pub struct Group {
     pub name: String,
     pub created: Timestamp,
-    /// Days; `None` keeps events for ever.
+    /// Days; events of a group without it are never removed.
     pub retention: Option<u32>,
     pub stored_bytes: u64,
+    pub kept: GroupKept,
+}
+
+/// What a group keeps of its creation; nothing follows from it here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKept {
+    /// `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`.
+    pub class: String,
+    /// The ARN of the key that would encrypt it.
+    pub kms_key: Option<String>,
+}
+
+impl Default for GroupKept {
+    fn default() -> Self {
+        Self { class: "STANDARD".into(), kms_key: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +80,15 @@ pub(super) struct Row {
 }
 
 impl Logs {
-    pub async fn create_group(&self, name: &str) -> Result<(), LogError> {
+    pub async fn create_group(&self, name: &str, kept: GroupKept) -> Result<(), LogError> {
         let name = name.to_owned();
         self.store
             .write(move |change| {
-                if insert_group(change, &name)? { Ok(()) } else { Err(LogError::GroupExists(name)) }
+                if insert_group(change, &name, &kept)? {
+                    Ok(())
+                } else {
+                    Err(LogError::GroupExists(name))
+                }
             })
             .await
     }
@@ -89,7 +109,7 @@ impl Logs {
         let (group, name) = (group.to_owned(), name.to_owned());
         self.store
             .write(move |change| {
-                insert_group(change, &group)?;
+                insert_group(change, &group, &GroupKept::default())?;
                 let id = group_id(change.connection, &group)?;
                 insert_stream(change, id, &name)?;
                 Ok(())
@@ -97,7 +117,23 @@ impl Logs {
             .await
     }
 
-    /// Keeps a group's events for so many days, or for ever.
+    /// Sets or takes away the key that a group names.
+    pub async fn set_kms_key(&self, group: &str, key: Option<&str>) -> Result<(), LogError> {
+        let (name, key) = (group.to_owned(), key.map(str::to_owned));
+        self.store
+            .write(move |change| {
+                let id = group_id(change.connection, &name)?;
+                change.mark()?;
+                change
+                    .connection
+                    .prepare_cached("UPDATE log_group SET kms_key = ?2 WHERE id = ?1")?
+                    .execute(params![id, key])?;
+                Ok(())
+            })
+            .await
+    }
+
+    /// Keeps a group's events for so many days; `None` removes none.
     pub async fn set_retention(&self, group: &str, days: Option<u32>) -> Result<(), LogError> {
         let name = group.to_owned();
         self.store
@@ -220,7 +256,8 @@ impl Logs {
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);
             let mut statement = snapshot.connection.prepare_cached(&format!(
                 "SELECT name, created, retention,
-                     (SELECT total(bytes) FROM log_stream WHERE parent = log_group.id)
+                     (SELECT total(bytes) FROM log_stream WHERE parent = log_group.id),
+                     class, kms_key
                  FROM log_group WHERE {condition} ORDER BY name LIMIT {limit}"
             ))?;
             let groups = statement.query_map(rusqlite::params_from_iter(values), |row| {
@@ -229,6 +266,7 @@ impl Logs {
                     created: Timestamp::from_millis(row.get(1)?),
                     retention: row.get(2)?,
                     stored_bytes: row.get::<_, f64>(3)? as u64,
+                    kept: GroupKept { class: row.get(4)?, kms_key: row.get(5)? },
                 })
             })?;
             Ok(groups.collect::<Result<_, _>>()?)
@@ -422,14 +460,15 @@ pub(in crate::store) fn write_figures(
     Ok(())
 }
 
-fn insert_group(change: &mut Change<'_>, name: &str) -> Result<bool, StoreError> {
+fn insert_group(change: &mut Change<'_>, name: &str, kept: &GroupKept) -> Result<bool, StoreError> {
     change.mark()?;
     let inserted = change
         .connection
         .prepare_cached(
-            "INSERT INTO log_group (name, created) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            "INSERT INTO log_group (name, created, class, kms_key) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO NOTHING",
         )?
-        .execute(params![name, change.now().as_millis()])?;
+        .execute(params![name, change.now().as_millis(), kept.class, kept.kms_key])?;
     Ok(inserted > 0)
 }
 

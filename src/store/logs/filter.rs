@@ -1,22 +1,22 @@
 //! Searching the streams of a group together, in the order of time.
 //!
-//! Each stream is walked block by block; a heap picks the stream whose next event is the oldest.
-//! Within a stream events keep their order: one whose time lies before that of an earlier event
-//! counts as of that earlier time.
+//! Each stream is walked page by page; a heap picks the stream whose next event is the oldest. Events
+//! of one time come as they were ingested.
 
-use super::segment::Segment;
+use super::order::{Order, Place, Wanted};
 use super::stream::Stream;
 use super::{LogError, Logs, Record};
 use crate::domain::time::Timestamp;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::fs::File;
 use std::io;
-use std::ops::Range;
 use std::sync::Arc;
 
 /// How many bytes one search reads before it answers with what it has.
 const SEARCHED_MOST: u64 = 64 * 1024 * 1024;
+/// How much of a stream a walk holds at a time.
+const PAGE_EVENTS: usize = 1000;
+const PAGE_BYTES: u64 = 64 * 1024;
 
 /// Which events of a group to find. The default asks for the oldest 10,000 of all streams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,19 +47,18 @@ pub struct Filtered {
     pub next: Option<String>,
 }
 
-/// What events are merged by: time, stream, position.
-type Key = (i64, String, u64);
+/// What events are merged by: time, time of ingestion, stream, position.
+type Key = (i64, i64, String, u64);
 
-/// A walk through one stream.
+/// A walk through one stream, in the order of time.
 struct Walk {
     name: String,
     stream: Arc<Stream>,
-    segments: VecDeque<(Arc<Segment>, usize)>,
-    file: Option<File>,
-    records: VecDeque<(i64, Record)>,
+    order: Order,
+    /// The next page; `None` when there is none.
+    wanted: Option<Wanted>,
+    records: VecDeque<Record>,
     read: u64,
-    /// Only blocks with events in this span of time are read.
-    span: Range<i64>,
 }
 
 impl Logs {
@@ -82,7 +81,7 @@ impl Logs {
         let mut walks = Vec::with_capacity(names.len());
         let mut heap = BinaryHeap::new();
         for name in names {
-            let mut walk = Walk::new(self.stream(group, &name)?, name, begin, from..until);
+            let mut walk = Walk::new(self.stream(group, &name)?, name, begin, until);
             if let Some(key) = walk.peek()? {
                 heap.push(Reverse((key, walks.len())));
                 walks.push(walk);
@@ -97,10 +96,9 @@ impl Logs {
                 break;
             }
             let walk = &mut walks[index];
-            let Some((_, record)) = walk.records.pop_front() else { continue };
-            let time = record.timestamp.as_millis();
+            let Some(record) = walk.records.pop_front() else { continue };
             let is_new = after.as_ref().is_none_or(|after| key > *after);
-            if is_new && (from..until).contains(&time) && matches(&record.message) {
+            if is_new && matches(&record.message) {
                 filtered.events.push(Found { stream: walk.name.clone(), record });
             }
             if let Some(next) = walk.peek()? {
@@ -115,65 +113,47 @@ impl Logs {
 }
 
 impl Walk {
-    /// Begins with the first block that may hold an event at or after `begin`.
-    fn new(stream: Arc<Stream>, name: String, begin: i64, span: Range<i64>) -> Self {
-        let segments = stream.state().segments.clone();
-        let skip = segments
-            .partition_point(|segment| segment.reached().is_none_or(|reached| reached < begin));
-        let mut segments: VecDeque<_> =
-            segments.into_iter().skip(skip).map(|segment| (segment, 0)).collect();
-        if let Some((segment, block)) = segments.front_mut() {
-            *block = segment.blocks.partition_point(|block| block.before.max(block.max) < begin);
-        }
-        Self { name, stream, segments, file: None, records: VecDeque::new(), read: 0, span }
+    /// Begins with the first event at or after `begin`.
+    fn new(stream: Arc<Stream>, name: String, begin: i64, until: i64) -> Self {
+        let wanted = Wanted {
+            start: Place { time: begin, position: 0 },
+            backwards: false,
+            from: begin,
+            until,
+            events: PAGE_EVENTS,
+            bytes: PAGE_BYTES,
+        };
+        let order = stream.order();
+        Self { name, stream, order, wanted: Some(wanted), records: VecDeque::new(), read: 0 }
     }
 
-    /// The key of the next event, its block loaded.
+    /// The key of the next event, its page loaded.
     fn peek(&mut self) -> io::Result<Option<Key>> {
-        while self.records.is_empty() {
-            let Some((segment, index)) = self.segments.front_mut() else { return Ok(None) };
-            let Some(block) = segment.blocks.get(*index) else {
-                self.segments.pop_front();
-                self.file = None;
-                continue;
-            };
-            if block.max < self.span.start || block.min >= self.span.end {
-                *index += 1;
-                continue;
-            }
-            let file = match &self.file {
-                Some(file) => file,
-                None => match self.stream.open(segment) {
-                    Ok(file) => self.file.insert(file),
-                    // It expired meanwhile.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.segments.pop_front();
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                },
-            };
-            let mut reached = block.before;
-            for record in segment.read(file, *index)? {
-                reached = reached.max(record.timestamp.as_millis());
-                self.read += record.message.len() as u64;
-                self.records.push_back((reached, record));
-            }
-            *index += 1;
+        if self.records.is_empty()
+            && let Some(wanted) = self.wanted.take()
+        {
+            self.records = self.stream.page(&self.order, &wanted)?.into();
+            self.read += self.records.iter().map(|one| one.message.len() as u64).sum::<u64>();
+            let next = self.records.back().map(|last| Place::of(last).next());
+            self.wanted = next.map(|start| Wanted { start, ..wanted });
         }
         let front = self.records.front();
-        Ok(front.map(|(time, record)| (*time, self.name.clone(), record.position)))
+        Ok(front.map(|record| {
+            let times = (record.timestamp.as_millis(), record.ingested.as_millis());
+            (times.0, times.1, self.name.clone(), record.position)
+        }))
     }
 }
 
-fn token((time, stream, position): &Key) -> String {
-    format!("{time}:{position}:{stream}")
+fn token((time, ingested, stream, position): &Key) -> String {
+    format!("{time}:{ingested}:{position}:{stream}")
 }
 
 fn parse(token: &str) -> Result<Key, LogError> {
-    let mut parts = token.splitn(3, ':');
+    let mut parts = token.splitn(4, ':');
     let mut next = || parts.next().ok_or(LogError::BadToken);
     let time = next()?.parse().map_err(|_| LogError::BadToken)?;
+    let ingested = next()?.parse().map_err(|_| LogError::BadToken)?;
     let position = next()?.parse().map_err(|_| LogError::BadToken)?;
-    Ok((time, next()?.to_owned(), position))
+    Ok((time, ingested, next()?.to_owned(), position))
 }

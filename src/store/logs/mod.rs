@@ -1,18 +1,21 @@
 //! Logs: groups and streams as rows, their events in append-only segment files with an index.
 //!
-//! An event's *position* is its number in its stream; positions never change, so they serve as the
-//! tokens of readers that walk forwards and backwards. Appending writes to the stream's file before
+//! An event's *position* is its number in its stream, and never changes. Readers get events by time,
+//! those of one time by position; the two together are the tokens of readers that walk forwards and
+//! backwards. Appending writes to the stream's file before
 //! it returns: a slow disk slows the appender, and no line is lost. A tail that a crash tore off is
 //! cut when the stream is next used. What rows say of a stream (its last event, its bytes) is
 //! brought up to date when somebody asks, not with every line.
 
 mod catalog;
 mod filter;
+mod order;
 mod segment;
 mod stream;
 
-pub use catalog::{Group, StreamInfo, StreamOrder, StreamPage, Streams};
+pub use catalog::{Group, GroupKept, StreamInfo, StreamOrder, StreamPage, Streams};
 pub use filter::{Filter, Filtered, Found};
+pub use order::Place;
 pub use stream::{LogWriter, Read, Slice, Start};
 
 pub(super) use catalog::write_figures;

@@ -1,5 +1,6 @@
 //! Streams in use: appending to them, reading them, finding them again after a restart.
 
+use super::order::{Order, Place, Wanted};
 use super::segment::{Segment, encode};
 use super::{Batch, FOLLOWED, LogError, LogEvent, Logs, Record};
 use crate::domain::time::Timestamp;
@@ -21,7 +22,7 @@ const STREAM_MOST: u64 = 1024 * 1024 * 1024;
 /// How many streams stay open at a time, beside those somebody holds.
 const OPEN_MOST: usize = 256;
 /// What CloudWatch counts for an event besides its message.
-const EVENT_OVERHEAD: u64 = 26;
+pub(super) const EVENT_OVERHEAD: u64 = 26;
 
 /// The streams in use, and who follows them.
 pub(in crate::store) struct Open {
@@ -91,10 +92,10 @@ pub enum Start {
     /// With the newest event, backwards.
     #[default]
     Tail,
-    /// With the event at a position, forwards.
-    At(u64),
-    /// With the event before a position, backwards.
-    Before(u64),
+    /// With the event at a place or the next after it, forwards.
+    At(Place),
+    /// With the event before a place, backwards.
+    Before(Place),
 }
 
 /// Which events of a stream to read. The default is the newest 10,000.
@@ -111,14 +112,14 @@ pub struct Read {
     pub bytes: u64,
 }
 
-/// Events of a stream, oldest first, and where to go on from either end.
+/// Events of a stream in the order of their times, those of one time as they came in, and where to go on from either end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slice {
     pub events: Vec<Record>,
-    /// For [`Start::At`]; the same position again when there was nothing newer.
-    pub forward: u64,
+    /// For [`Start::At`]; the same place again when there was nothing newer.
+    pub forward: Place,
     /// For [`Start::Before`].
-    pub backward: u64,
+    pub backward: Place,
 }
 
 impl Open {
@@ -355,107 +356,48 @@ impl Stream {
         segments[segment].read(file, block)
     }
 
-    fn read(&self, read: &Read) -> io::Result<Slice> {
-        let (segments, next) = {
-            let state = self.state();
-            (state.segments.clone(), state.next)
-        };
-        let oldest = segments.first().map_or(next, |segment| segment.first);
-        let (start, backwards) = match read.start {
-            Start::Head => (oldest, false),
-            Start::Tail => (next, true),
-            Start::At(position) => (position.clamp(oldest, next), false),
-            Start::Before(position) => (position.clamp(oldest, next), true),
-        };
-        let mut slice = Slice { events: Vec::new(), forward: start, backward: start };
-        let mut room = Room::new(read);
-        let mut blocks: Vec<(usize, usize)> = Vec::new();
-        for (index, segment) in segments.iter().enumerate() {
-            blocks.extend((0..segment.blocks.len()).map(|block| (index, block)));
-        }
-        let first = |(segment, block): &(usize, usize)| segments[*segment].blocks[*block].first;
+    /// The blocks as they are now, for reading in the order of time.
+    pub fn order(&self) -> Order {
+        Order::of(self.state().segments.clone())
+    }
+
+    /// The events of one page, in the order of time.
+    pub fn page(&self, order: &Order, wanted: &Wanted) -> io::Result<Vec<Record>> {
         let mut files = HashMap::new();
-        let mut load = |(segment, block): (usize, usize)| -> io::Result<Vec<Record>> {
-            self.load_block(&mut files, &segments, segment, block)
+        order.page(wanted, |segment, block| {
+            self.load_block(&mut files, order.segments(), segment, block)
+        })
+    }
+
+    fn read(&self, read: &Read) -> io::Result<Slice> {
+        let order = self.order();
+        let (start, backwards) = match read.start {
+            Start::Head => (Place::FIRST, false),
+            Start::Tail => (Place::END, true),
+            Start::At(place) => (place, false),
+            Start::Before(place) => (place, true),
         };
-        // The block that holds the first event to look at, in the direction of reading.
-        let split = blocks.partition_point(|block| first(block) < start + u64::from(!backwards));
-        if backwards {
-            'back: for block in blocks[..split].iter().rev() {
-                if !room.may_hold(&segments[block.0].blocks[block.1]) {
-                    continue;
-                }
-                for record in load(*block)?.into_iter().rev() {
-                    if record.position < start && room.wants(&record) {
-                        if !room.take(&record) {
-                            break 'back;
-                        }
-                        slice.events.push(record);
-                    }
-                }
+        let events = self.page(
+            &order,
+            &Wanted {
+                start,
+                backwards,
+                from: read.from.map_or(i64::MIN, Timestamp::as_millis),
+                until: read.until.map_or(i64::MAX, Timestamp::as_millis),
+                events: if read.limit == 0 { 10_000 } else { read.limit },
+                bytes: if read.bytes == 0 { 1024 * 1024 } else { read.bytes },
+            },
+        )?;
+        let ends = events.first().zip(events.last());
+        let (backward, forward) = match ends {
+            Some((oldest, newest)) => (Place::of(oldest), Place::of(newest).next()),
+            // Nothing more this way: here it goes on when something comes.
+            None => {
+                let here = start.min(order.end());
+                (here, here)
             }
-            slice.events.reverse();
-        } else {
-            'on: for block in &blocks[split.saturating_sub(1)..] {
-                if !room.may_hold(&segments[block.0].blocks[block.1]) {
-                    continue;
-                }
-                for record in load(*block)? {
-                    if record.position >= start && room.wants(&record) {
-                        if !room.take(&record) {
-                            break 'on;
-                        }
-                        slice.events.push(record);
-                    }
-                }
-            }
-        }
-        if let (Some(oldest), Some(newest)) = (slice.events.first(), slice.events.last()) {
-            slice.backward = oldest.position;
-            slice.forward = newest.position + 1;
-        }
-        Ok(slice)
-    }
-}
-
-/// What a reader still wants.
-struct Room {
-    from: i64,
-    until: i64,
-    events: usize,
-    bytes: u64,
-    empty: bool,
-}
-
-impl Room {
-    fn new(read: &Read) -> Self {
-        Self {
-            from: read.from.map_or(i64::MIN, Timestamp::as_millis),
-            until: read.until.map_or(i64::MAX, Timestamp::as_millis),
-            events: if read.limit == 0 { 10_000 } else { read.limit },
-            bytes: if read.bytes == 0 { 1024 * 1024 } else { read.bytes },
-            empty: true,
-        }
-    }
-
-    fn may_hold(&self, block: &super::segment::Block) -> bool {
-        block.max >= self.from && block.min < self.until
-    }
-
-    fn wants(&self, record: &Record) -> bool {
-        (self.from..self.until).contains(&record.timestamp.as_millis())
-    }
-
-    /// Whether the record fits; the first always does, so that a reader gets on.
-    fn take(&mut self, record: &Record) -> bool {
-        let bytes = record.message.len() as u64 + EVENT_OVERHEAD;
-        if self.events == 0 || (self.bytes < bytes && !self.empty) {
-            return false;
-        }
-        self.events -= 1;
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.empty = false;
-        true
+        };
+        Ok(Slice { events, forward, backward })
     }
 }
 

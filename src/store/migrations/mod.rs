@@ -22,6 +22,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration::Sql(include_str!("0001_region.sql")),
     Migration::Sql(include_str!("0002_buckets.sql")),
     Migration::Code(case::restore),
+    Migration::Sql(include_str!("0004_log_groups.sql")),
 ];
 
 /// "SAGE": tells the region's database from any other that lies in its place.
