@@ -158,7 +158,8 @@ fn statement(value: Value) -> Result<Map<String, Value>, Malformed> {
 fn is_text_or_texts(value: &Value) -> bool {
     match value {
         Value::String(_) => true,
-        Value::Array(several) => several.iter().all(Value::is_string),
+        // IAM takes a null among texts, and passes over it.
+        Value::Array(several) => several.iter().all(|one| one.is_string() || one.is_null()),
         _ => false,
     }
 }

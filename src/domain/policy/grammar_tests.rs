@@ -95,6 +95,7 @@ fn an_unknown_partition_is_told_with_the_arn_as_it_was_read() {
 #[case("Resource", json!("arn:aws:s3:us-west-2:123456789012:accesspoint/mine"))]
 #[case("Resource", json!("arn:aws:iam::123456789012:role/${aws:username}"))]
 #[case("Resource", json!("arn:aws:iam::123456789012:*"))]
+#[case("Resource", json!(["arn:aws:kms:*:123456789012:key/*", null]))]
 #[case("Condition", json!({}))]
 #[case("Condition", json!({"unknown": {}}))]
 #[case("Condition", json!({"ForAllValues:StringLikeIfExists": {"aws:TagKeys": ["a", "b"]}}))]
