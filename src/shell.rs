@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
 /// `SAGEBRUSH_LOG_FILE` names a file.
 fn install_tracing(quiet: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,s3s=off"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A warning that cannot be written is lost; to complain of that would be to panic.
     let log = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
     let file = std::env::var_os("SAGEBRUSH_LOG_FILE").map(std::fs::File::create);

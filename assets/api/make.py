@@ -33,6 +33,7 @@ SERVICES = [
     "cloudformation",
     "kms",
     "cloudtrail",
+    "s3",
 ]
 
 METADATA = [
@@ -60,6 +61,7 @@ REFERENCE = [
     "idempotencyToken",
     "streaming",
     "sensitive",
+    "xmlNamespace",
 ]
 SHAPE = [
     "type",
@@ -78,6 +80,7 @@ SHAPE = [
     "exception",
     "fault",
     "union",
+    "xmlNamespace",
 ]
 # Traits that carry no fact about the wire or about what is accepted.
 PROSE = {
@@ -88,6 +91,9 @@ PROSE = {
     "deprecatedSince",
     "xmlOrder",
     "synthetic",
+    # Of hosts, which are the gateway's matter.
+    "contextParam",
+    "hostLabel",
 }
 
 
@@ -100,7 +106,9 @@ def known(trait, allowed, where):
 
 def reference(ref, where):
     known(ref, REFERENCE + ["shape"], where)
+    # A REST service in XML has one namespace, which `write` puts at the head of its file.
     extra = {key: ref[key] for key in REFERENCE if key in ref and ref[key] is not False}
+    extra.pop("xmlNamespace", None)
     return {"shape": ref["shape"], **extra} if extra else ref["shape"]
 
 
@@ -146,6 +154,14 @@ def operation_facts(name, operation):
     return facts
 
 
+def namespace(model):
+    """The one namespace of a REST service's documents, which the model repeats at each of them."""
+    documents = (member for shape in model["shapes"].values() for member in shape.get("members", {}).values())
+    found = {member["xmlNamespace"]["uri"] for member in documents if "xmlNamespace" in member}
+    (uri,) = found
+    return uri
+
+
 def write(service, model, path):
     metadata = model["metadata"]
     head = {
@@ -154,6 +170,8 @@ def write(service, model, path):
         "signingName": metadata.get("signingName", metadata["endpointPrefix"]),
         **{key: metadata[key] for key in METADATA if key in metadata},
     }
+    if metadata["protocol"] == "rest-xml":
+        head["xmlNamespace"] = namespace(model)
     compact = {"ensure_ascii": False, "separators": (",", ":")}
     lines = ["{"]
     lines += [f"{json.dumps(k)}:{json.dumps(v, **compact)}," for k, v in sorted(head.items())]

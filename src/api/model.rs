@@ -26,6 +26,7 @@ pub const SERVICES: &[&str] = &[
     "cloudformation",
     "kms",
     "cloudtrail",
+    "s3",
 ];
 
 macro_rules! embedded {
@@ -34,7 +35,7 @@ macro_rules! embedded {
     };
 }
 
-static EMBEDDED: [(&str, &str); 11] = embedded!(
+static EMBEDDED: [(&str, &str); 12] = embedded!(
     "sagemaker",
     "sagemaker-runtime",
     "sts",
@@ -45,12 +46,13 @@ static EMBEDDED: [(&str, &str); 11] = embedded!(
     "ecr",
     "cloudformation",
     "kms",
-    "cloudtrail"
+    "cloudtrail",
+    "s3"
 );
 
 /// The model of a service, parsed on first use; `None` when the region knows no such service.
 pub fn service(name: &str) -> Option<&'static Service> {
-    static PARSED: [OnceLock<Option<Service>>; 11] = [const { OnceLock::new() }; 11];
+    static PARSED: [OnceLock<Option<Service>>; 12] = [const { OnceLock::new() }; 12];
     let at = EMBEDDED.iter().position(|(known, _)| *known == name)?;
     PARSED[at]
         .get_or_init(|| {
@@ -67,6 +69,7 @@ pub enum Protocol {
     AwsJson10,
     AwsJson11,
     RestJson,
+    RestXml,
     Query,
     /// `smithy-rpc-v2-cbor`.
     Cbor,
@@ -348,7 +351,7 @@ mod tests {
             }
         }
         assert_eq!(EMBEDDED.map(|(name, _)| name), *SERVICES);
-        assert!(service("s3").is_none());
+        assert!(service("ec2").is_none());
     }
 
     #[test]

@@ -8,9 +8,11 @@ mod canonical;
 pub mod chunked;
 mod error;
 mod presented;
+mod second;
 
 pub use error::{Dialect, SignatureError};
 pub use presented::{Presented, presented};
+pub use second::{Second, named_key, second};
 
 use super::codec::uri::UNRESERVED;
 use crate::domain::time::Timestamp;

@@ -6,10 +6,11 @@
 
 mod constraints;
 mod render;
+mod s3;
 mod types;
 
 use super::error::AwsError;
-use super::model::{Kind, Operation, Service, ShapeId};
+use super::model::{Kind, Operation, Protocol, Service, ShapeId};
 use constraints::Checker;
 use serde_json::Value;
 pub(super) use types::type_name;
@@ -33,6 +34,9 @@ fn run(
     skipped: Option<&str>,
 ) -> Result<(), AwsError> {
     let Some(shape) = operation.input else { return Ok(()) };
+    if service.speaks(Protocol::RestXml) {
+        return s3::check(service, operation, input, skipped);
+    }
     types::check(service, shape, input)
         .map_err(|message| AwsError::new(400, "SerializationException", message))?;
     let Some(structure) = service.structure(shape) else { return Ok(()) };
@@ -63,6 +67,7 @@ pub fn failure_code(service: &Service) -> &'static str {
     match service.name {
         "sagemaker-runtime" | "sts" | "iam" | "cloudformation" | "cloudwatch" => "ValidationError",
         "logs" | "ecr" => "InvalidParameterException",
+        "s3" => "InvalidArgument",
         _ => "ValidationException",
     }
 }

@@ -3,7 +3,8 @@
 //! The region belongs to one user of one machine. A request is believed when it is signed with the
 //! region's own key or with one that the region's AssumeRole gave out, and then every signature is
 //! verified; or when its connection is proven to come from a process of the region's own user on
-//! this machine, and then it may be unsigned, or signed with whatever dummy keys an SDK was given.
+//! this machine, and then it may be unsigned, or signed with whatever dummy keys an SDK was given. A
+//! signature that names a key of the region is verified whoever sends it.
 //!
 //! A web page is the stranger that a loopback listener meets most: the user's own browser would
 //! send its requests with the user's own sockets. No SDK sends the headers by which a browser gives
@@ -13,7 +14,7 @@ use super::Credentials;
 use super::connection::Peer;
 use crate::api::codec::Head;
 use crate::api::error::AwsError;
-use crate::api::signing::{self, Dialect, Presented, SignatureError};
+use crate::api::signing::{self, Dialect, Presented, Second, SignatureError};
 use crate::domain::host;
 use crate::domain::time::Timestamp;
 use http::header::{HOST, ORIGIN, REFERER};
@@ -37,7 +38,14 @@ pub(super) enum Known {
 pub(super) struct Entry {
     /// The key that signed; `None` when nothing did.
     pub(super) access_key: Option<String>,
-    proof: Option<(Presented, Secret)>,
+    proof: Option<(Proof, Secret)>,
+}
+
+/// A signature by a key of the region, to be verified whoever sends it.
+enum Proof {
+    Fourth(Presented),
+    /// With the bucket that stands in the host.
+    Second(Second, Option<String>),
 }
 
 /// Which of AWS's vocabularies a refusal uses.
@@ -108,31 +116,44 @@ impl Door {
         head: &Head<'_>,
         peer: Peer,
         words: Words,
-        secret_of: impl FnOnce(&str) -> Known,
+        secret_of: impl Fn(&str) -> Known,
     ) -> Result<Entry, AwsError> {
-        let presented = match signing::presented(head) {
-            Ok(presented) => presented,
-            // Half a signature is as good as none from the region's own user, as dummy keys are.
-            Err(_) if peer.own => None,
-            Err(error) => return Err(error.in_words_of(words.dialect())),
+        let presented = match signing::second(head) {
+            Some(second) => {
+                Some((second.access_key.clone(), Proof::Second(second, bucket_of(head))))
+            }
+            None => match signing::presented(head) {
+                Ok(presented) => presented
+                    .map(|presented| (presented.access_key.clone(), Proof::Fourth(presented))),
+                // Half a signature is as good as none from the region's own user, as dummy keys
+                // are, unless it names a key of the region.
+                Err(_) if peer.own && !self.names_own_key(head, &secret_of) => None,
+                Err(error) => return Err(error.in_words_of(words.dialect())),
+            },
         };
-        let Some(presented) = presented else {
+        let Some((access_key, proof)) = presented else {
             return if peer.own {
                 Ok(Entry { access_key: None, proof: None })
             } else {
                 Err(words.unsigned(self))
             };
         };
-        let access_key = Some(presented.access_key.clone());
-        match self.secret(&presented.access_key, secret_of) {
-            Known::Yes(secret) => Ok(Entry { access_key, proof: Some((presented, secret)) }),
+        match self.secret(&access_key, secret_of) {
+            Known::Yes(secret) => {
+                Ok(Entry { access_key: Some(access_key), proof: Some((proof, secret)) })
+            }
             Known::Expired => Err(words.expired()),
-            Known::No if peer.own => Ok(Entry { access_key, proof: None }),
+            Known::No if peer.own => Ok(Entry { access_key: Some(access_key), proof: None }),
             Known::No => Err(words.unknown_key(self)),
         }
     }
 
-    fn secret(&self, access_key: &str, secret_of: impl FnOnce(&str) -> Known) -> Known {
+    fn names_own_key(&self, head: &Head<'_>, secret_of: impl Fn(&str) -> Known) -> bool {
+        let named = signing::named_key(head);
+        named.is_some_and(|key| !matches!(self.secret(&key, secret_of), Known::No))
+    }
+
+    fn secret(&self, access_key: &str, secret_of: impl Fn(&str) -> Known) -> Known {
         if access_key == self.key.access_key {
             let secret_key = self.key.secret_key.clone();
             return Known::Yes(Secret { secret_key, session_token: None });
@@ -156,9 +177,18 @@ impl Door {
 }
 
 impl Entry {
-    /// What a verified request says of its body; `None` when nothing was signed that is believed.
+    /// What a verified request says of its body; `None` when nothing was signed that is believed,
+    /// or in a way that does not cover the body.
     pub(super) fn proven(&self) -> Option<&Presented> {
-        self.proof.as_ref().map(|(presented, _)| presented)
+        match &self.proof {
+            Some((Proof::Fourth(presented), _)) => Some(presented),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a signature to verify.
+    pub(super) fn is_signed(&self) -> bool {
+        self.proof.is_some()
     }
 
     /// Verifies the signature. `body_sha256` is the hash of the body, where it has been read.
@@ -168,14 +198,14 @@ impl Entry {
         body_sha256: Option<&str>,
         now: Timestamp,
     ) -> Result<(), SignatureError> {
-        let Some((presented, secret)) = &self.proof else { return Ok(()) };
-        presented.verify(
-            head,
-            &secret.secret_key,
-            secret.session_token.as_deref(),
-            body_sha256,
-            now,
-        )
+        let Some((proof, secret)) = &self.proof else { return Ok(()) };
+        let (key, token) = (&secret.secret_key, secret.session_token.as_deref());
+        match proof {
+            Proof::Fourth(presented) => presented.verify(head, key, token, body_sha256, now),
+            Proof::Second(second, bucket) => {
+                second.verify(head, bucket.as_deref(), key, token, now)
+            }
+        }
     }
 
     /// The secret that signs a body chunk by chunk, when the request's signature is believed.
@@ -254,6 +284,10 @@ fn browser_hint(headers: &HeaderMap) -> Option<&'static str> {
     let typed = headers.get_all("sec-fetch-site").iter().all(|site| site == "none")
         && headers.contains_key("sec-fetch-site");
     (!typed).then_some("Sec-Fetch headers")
+}
+
+fn bucket_of(head: &Head<'_>) -> Option<String> {
+    host::bucket(head.headers.get(HOST)?.to_str().ok()?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Where S3 is mounted: a request reaches it in path style, aws-chunked undone and the chunks'
 //! signatures checked, what stood behind the body in an extension ([`Trailers`]).
-//!
-//! s3s would undo aws-chunked only while it checks a signature, and that was done at the door.
 
 use super::door::Entry;
 use super::limits::Limits;
@@ -41,9 +39,10 @@ impl Objects {
         body: Incoming,
         entry: &Entry,
         limits: &Limits,
+        request_id: &str,
     ) -> Result<Response<Body>, AwsError> {
         let request = prepare(parts, body, entry, limits)?;
-        Ok(self.service.call(request).await)
+        Ok(self.service.call(request, request_id).await)
     }
 }
 

@@ -61,17 +61,6 @@ pub(super) fn plain(error: &AwsError) -> Response<Body> {
     answer(error, "application/json", body)
 }
 
-/// An error of S3 that S3 itself never saw.
-pub(super) fn s3(error: &AwsError, resource: &str, request_id: &str) -> Response<Body> {
-    let [code, message, resource] = [&error.code, error.message.as_str(), resource]
-        .map(|text| quick_xml::escape::escape(text).into_owned());
-    let body = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}\
-         </Message><Resource>{resource}</Resource><RequestId>{request_id}</RequestId></Error>"
-    );
-    answer(error, "application/xml", body)
-}
-
 fn answer(error: &AwsError, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(super::payload::full(body.into()));
     *response.status_mut() =

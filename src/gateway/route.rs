@@ -98,7 +98,10 @@ impl Handler for Router {
             .await
             .unwrap_or_else(|error| wire.error(&error, &resource, &request_id));
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(&request_id) {
+        // S3 has a header of its own for that, and clients read but one of them.
+        if let Ok(id) = HeaderValue::from_str(&request_id)
+            && !headers.contains_key("x-amz-request-id")
+        {
             headers.entry("x-amzn-requestid").or_insert(id);
         }
         headers.entry(http::header::SERVER).or_insert(HeaderValue::from_static("Sagebrush"));
@@ -190,7 +193,7 @@ impl Router {
             return self.call(Some(target), incomer).await;
         }
         let Incomer { parts, body, entry, received, .. } = incomer;
-        let body = if entry.proven().is_some() {
+        let body = if entry.is_signed() {
             // What a signature covers is not let through before it is checked.
             let limit = self.limits.invocation_bytes;
             let body = payload::collect(&parts.headers, body, limit, &self.limits).await?;
@@ -203,12 +206,12 @@ impl Router {
     }
 
     async fn object(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
-        let Incomer { parts, body, entry, .. } = incomer;
+        let Incomer { parts, body, entry, request_id, .. } = incomer;
         self.prove(&entry, &Head::of(&parts), None, Words::S3)?;
         if telemetry::is_report(&parts) {
             return Ok(Response::new(payload::full(Bytes::new())));
         }
-        let answer = self.objects.answer(parts, body, &entry, &self.limits);
+        let answer = self.objects.answer(parts, body, &entry, &self.limits, request_id);
         InRuntime { handle: &self.main, future: pin!(answer) }.await
     }
 
@@ -229,7 +232,7 @@ impl Router {
         body: Option<&Bytes>,
         words: Words,
     ) -> Result<(), AwsError> {
-        if entry.proven().is_none() {
+        if !entry.is_signed() {
             return Ok(());
         }
         let hash = body.map(|body| payload::sha256_hex(body));
@@ -241,7 +244,7 @@ impl Router {
     fn caller(&self, entry: &Entry) -> Caller {
         let session = entry.access_key.as_deref().and_then(|key| self.region.session(key));
         let arn = match session {
-            Some(session) if entry.proven().is_some() => session.arn.clone(),
+            Some(session) if entry.is_signed() => session.arn.clone(),
             _ => self.region.owner_arn(),
         };
         Caller { access_key: entry.access_key.clone(), arn }
@@ -345,7 +348,7 @@ impl Wire {
             Self::Modelled(protocol, service) => {
                 codec::encode_error(protocol, service, error, request_id).map(payload::full)
             }
-            Self::S3 => refusal::s3(error, resource, request_id),
+            Self::S3 => codec::encode_error_of(error, resource, request_id).map(payload::full),
             Self::Plain => refusal::plain(error),
         }
     }
@@ -393,7 +396,7 @@ fn foreign(service: &str) -> AwsError {
         400,
         "UnsupportedOperation",
         format!(
-            "{} is not a service that Sagebrush simulates. Nothing was done. It has s3, {}.",
+            "{} is not a service that Sagebrush simulates. Nothing was done. It has {}.",
             service.escape_default(),
             SERVICES.join(", ")
         ),

@@ -3,9 +3,10 @@
 
 use super::{Refusal, Region};
 use super::{
-    endpoint, endpoint_config, iam, logs, model, model_package, model_package_group, recorded, sts,
-    tag, training_job,
+    endpoint, endpoint_config, iam, logs, model, model_package, model_package_group, recorded, s3,
+    sts, tag, training_job,
 };
+use crate::api::model::Structure;
 use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,11 +50,49 @@ pub enum Behaviour {
     Recorded,
 }
 
+/// What becomes of the members of a request. Every member of the operation's input is in one of the
+/// lists, which a test checks: nothing that a caller sends is dropped without a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// They have the effect that AWS gives them, or a wrong value of them is refused.
+    pub honoured: &'static [&'static str],
+    /// They are kept and returned, without an effect. The coverage note names them.
+    pub recorded: &'static [&'static str],
+    /// A request that holds one is refused by that member's name, before the handler sees it.
+    pub refused: &'static [&'static str],
+}
+
+impl Members {
+    /// The first member of a request that is refused; a null counts as absent.
+    pub fn refused_in(&self, input: &Value) -> Option<&'static str> {
+        let holds = |name: &&&str| input.get(**name).is_some_and(|value| !value.is_null());
+        self.refused.iter().find(holds).copied()
+    }
+
+    /// Members of `structure` that are in no list or in two, and names in a list that it lacks.
+    pub fn faults(&self, structure: &Structure) -> Vec<String> {
+        let lists = [self.honoured, self.recorded, self.refused];
+        let declared = lists.concat();
+        let unknown = declared.iter().filter(|name| structure.member(name).is_none());
+        let mut faults: Vec<_> = unknown.map(|name| format!("{name}: no such member")).collect();
+        for member in &structure.members {
+            match declared.iter().filter(|name| **name == member.name).count() {
+                0 => faults.push(format!("{}: not declared", member.name)),
+                1 => {}
+                _ => faults.push(format!("{}: declared twice", member.name)),
+            }
+        }
+        faults
+    }
+}
+
 /// One row of the table.
 pub struct Route {
     pub behaviour: Behaviour,
     /// What of it falls short of AWS, for people; empty when nothing known does.
     pub note: &'static str,
+    /// `None` where nobody has said it yet.
+    pub members: Option<Members>,
     handler: Handler,
 }
 
@@ -76,16 +115,25 @@ impl Table {
 
     /// Starts adding rows of one service.
     pub fn service(&mut self, service: &'static str) -> Rows<'_> {
-        Rows { rows: self.rows.entry(service).or_default() }
+        Rows { rows: self.rows.entry(service).or_default(), last: "" }
     }
 }
 
 /// Rows of one service, being added.
 pub struct Rows<'a> {
     rows: &'a mut HashMap<&'static str, Route>,
+    last: &'static str,
 }
 
 impl Rows<'_> {
+    /// Says of the row added last what becomes of its request's members.
+    pub fn members(self, members: Members) -> Self {
+        if let Some(route) = self.rows.get_mut(self.last) {
+            route.members = Some(members);
+        }
+        self
+    }
+
     /// An operation that does what AWS's does.
     pub fn behaves<F, R>(self, operation: &'static str, handler: F) -> Self
     where
@@ -104,11 +152,11 @@ impl Rows<'_> {
         self.add(operation, Behaviour::Behaves, note, handler)
     }
 
-    /// One that never comes here: the gateway hands its body straight to the data plane. The row is
+    /// One that never comes here: the gateway streams its body to the data plane or to S3. The row is
     /// for those who ask what behaves.
     pub fn forwarded(self, operation: &'static str, note: &'static str) -> Self {
         self.add(operation, Behaviour::Behaves, note, |_, call: Call| async move {
-            Err(Refusal::Invalid(format!("{} goes to the data plane.", call.operation)))
+            Err(Refusal::Invalid(format!("{} is answered by the gateway.", call.operation)))
         })
     }
 
@@ -122,7 +170,7 @@ impl Rows<'_> {
     }
 
     fn add<F, R>(
-        self,
+        mut self,
         operation: &'static str,
         behaviour: Behaviour,
         note: &'static str,
@@ -133,7 +181,9 @@ impl Rows<'_> {
         R: Future<Output = Answer> + Send + 'static,
     {
         let handler: Handler = Box::new(move |region, call| Box::pin(handler(region, call)));
-        let earlier = self.rows.insert(operation, Route { behaviour, note, handler });
+        let route = Route { behaviour, note, members: None, handler };
+        let earlier = self.rows.insert(operation, route);
+        self.last = operation;
         debug_assert!(earlier.is_none(), "{operation} has two handlers");
         self
     }
@@ -154,6 +204,7 @@ pub fn table() -> &'static Table {
         iam::rows(&mut table);
         logs::rows(&mut table);
         recorded::rows(&mut table);
+        s3::rows(&mut table);
         table
     });
     &TABLE
@@ -172,6 +223,37 @@ mod tests {
                 assert!(service.operation(operation).is_some(), "{name} has no {operation}");
             }
         }
+    }
+
+    #[test]
+    fn every_declared_row_says_what_becomes_of_each_member() {
+        for (name, rows) in &table().rows {
+            let service = model::service(name).unwrap();
+            for (operation, route) in rows {
+                let Some(members) = route.members else { continue };
+                let input = service.input(service.operation(operation).unwrap());
+                let faults = input.map(|input| members.faults(input)).unwrap_or_default();
+                assert!(faults.is_empty(), "{name} {operation}: {faults:?}");
+                for recorded in members.recorded {
+                    let told = route.note.contains(recorded);
+                    assert!(told, "{name} {operation}: the note does not name {recorded}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_of_s3_says_what_becomes_of_its_members() {
+        assert!(table().rows["s3"].values().all(|route| route.members.is_some()));
+        assert!(table().rows["s3"].len() > 20);
+    }
+
+    #[test]
+    fn a_refused_member_is_found_unless_it_is_null() {
+        let members = Members { honoured: &["A"], refused: &["B", "C"], ..Members::default() };
+        let refused = |input| members.refused_in(&input);
+        assert_eq!(refused(serde_json::json!({"A": 1, "C": {}})), Some("C"));
+        assert_eq!(refused(serde_json::json!({"A": 1, "B": null})), None);
     }
 
     #[test]

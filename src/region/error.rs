@@ -5,6 +5,7 @@
 //! chosen here alone.
 
 use crate::api::error::AwsError;
+use crate::api::{model, validation};
 use crate::store::StoreError;
 use crate::store::logs::LogError;
 use std::borrow::Cow;
@@ -146,6 +147,18 @@ pub fn not_simulated(service: &str, operation: &str) -> AwsError {
         format!(
             "{operation} of {service} is not simulated by Sagebrush. Nothing was done. \
              `sagebrush coverage` lists what is."
+        ),
+    )
+}
+
+/// The answer to a request that holds a member whose effect is not simulated.
+pub fn member_not_simulated(service: &str, operation: &str, member: &str) -> AwsError {
+    let code = model::service(service).map_or("ValidationException", validation::failure_code);
+    AwsError::new(
+        400,
+        code,
+        format!(
+            "{member} of {operation} is not simulated by Sagebrush. Nothing was done; leave it out."
         ),
     )
 }

@@ -25,6 +25,7 @@ pub mod model_package_group;
 mod objects;
 mod open;
 mod recorded;
+mod s3;
 pub mod sts;
 pub mod tag;
 mod tasks;
@@ -35,7 +36,7 @@ mod view;
 mod work;
 
 pub use admission::{Resources, Turns};
-pub use dispatch::{Answer, Behaviour, Call, Caller, Route};
+pub use dispatch::{Answer, Behaviour, Call, Caller, Members, Route};
 pub use error::Refusal;
 pub use iam::{IamOptions, Quotas};
 pub use open::{OpenError, RegionOptions};
@@ -82,6 +83,9 @@ impl Region {
         let Some(route) = dispatch::table().route(service, operation) else {
             return Err(error::not_simulated(service, operation));
         };
+        if let Some(member) = route.members.and_then(|members| members.refused_in(&call.input)) {
+            return Err(error::member_not_simulated(service, operation, member));
+        }
         iam::access::check_passed_roles(self, &call).map_err(|refusal| refusal.to_aws(service))?;
         route.handle(Arc::clone(self), call).await.map_err(|refusal| refusal.to_aws(service))
     }

@@ -228,8 +228,8 @@ impl<'a> Change<'a> {
         self.connection.execute_batch(
             "DELETE FROM resource; DELETE FROM tally; DELETE FROM event; DELETE FROM tag;
              DELETE FROM counter; DELETE FROM bucket; DELETE FROM blob; DELETE FROM extent;
-             DELETE FROM object; DELETE FROM upload; DELETE FROM part; DELETE FROM log_group;
-             DELETE FROM log_stream;",
+             DELETE FROM object; DELETE FROM upload; DELETE FROM part; DELETE FROM completed;
+             DELETE FROM log_group; DELETE FROM log_stream;",
         )?;
         self.revision += 1;
         self.tell(Event::REGION.to_owned(), String::new(), Changed::Deleted, String::new())

@@ -1,15 +1,22 @@
 """S3 as unmodified boto3 uses it, against the region that the environment leads to."""
 
 import hashlib
+import http.client
 import io
 import os
+import re
+import time
 import unittest
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import boto3
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import ClientError
+
+import strict
 
 MIB = 1024 * 1024
 KEYS = [
@@ -28,7 +35,7 @@ KEYS = [
 
 
 def client(**config):
-    return boto3.client("s3", config=Config(s3={"addressing_style": "path"}, **config))
+    return strict.watch(boto3.client("s3", config=Config(s3={"addressing_style": "path"}, **config)))
 
 
 class Bucket(unittest.TestCase):
@@ -140,12 +147,149 @@ class Objects(Bucket):
         for version in ["s3", "s3v4"]:
             signer = client(signature_version=version)
             address = signer.generate_presigned_url("put_object", members, ExpiresIn=60)
-            request = urllib.request.Request(address, data=b"by hand", method="PUT")
-            with urllib.request.urlopen(request) as answer:
-                self.assertEqual(answer.status, 200)
+            # Not urllib, which adds a Content-Type that the second version would have to cover.
+            parts = urllib.parse.urlsplit(address)
+            connection = http.client.HTTPConnection(parts.netloc)
+            connection.request("PUT", f"{parts.path}?{parts.query}", body=b"by hand")
+            self.assertEqual(connection.getresponse().status, 200)
+            connection.close()
             address = signer.generate_presigned_url("get_object", members, ExpiresIn=60)
             with urllib.request.urlopen(address) as answer:
                 self.assertEqual(answer.read(), b"by hand")
+
+    def test_a_signature_by_the_regions_key_is_verified(self):
+        self.put("k", b"x")
+        members = {"Bucket": self.bucket, "Key": "k"}
+        for version, pattern in [("s3", r"Signature=[^&]*"), ("s3v4", r"X-Amz-Signature=\w*")]:
+            address = client(signature_version=version).generate_presigned_url("get_object", members)
+            name, zeros = pattern.split("=")[0], "0" * 64 if version == "s3v4" else "A" * 27 + "="
+            bent = re.sub(pattern, f"{name}={zeros}", address)
+            self.assertNotEqual(bent, address)
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(bent)
+            self.assertEqual(caught.exception.code, 403)
+            self.assertIn(b"<Code>SignatureDoesNotMatch</Code>", caught.exception.read())
+
+    def test_an_address_that_has_ended_is_refused_whoever_made_it(self):
+        self.put("k", b"x")
+        for key in [None, "dummy"]:
+            for version in ["s3", "s3v4"]:
+                session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=key)
+                config = Config(signature_version=version, s3={"addressing_style": "path"})
+                signer = session.client("s3", config=config)
+                members = {"Bucket": self.bucket, "Key": "k"}
+                address = signer.generate_presigned_url("get_object", members, ExpiresIn=1)
+                deadline = time.time() + 30
+                while True:
+                    try:
+                        urllib.request.urlopen(address).read()
+                    except urllib.error.HTTPError as error:
+                        body = error.read()
+                        break
+                    self.assertLess(time.time(), deadline, "an address of one second holds for long")
+                self.assertIn(b"<Message>Request has expired</Message>", body)
+                self.assertIn(b"<Expires>", body)
+                self.assertIn(b"<ServerTime>", body)
+
+    def test_deletions_under_conditions(self):
+        other = '"' + "0" * 32 + '"'
+        etag = self.put("k", b"precious")["ETag"]
+        delete = lambda **members: self.s3.delete_object(Bucket=self.bucket, **members)
+        answer = self.refused("PreconditionFailed", delete, Key="k", IfMatch=other)
+        self.assertEqual(answer["Error"]["Condition"], "If-Match")
+        self.refused("NoSuchKey", delete, Key="none", IfMatch="*")
+        objects = [
+            {"Key": "k", "ETag": other},
+            {"Key": "k", "Size": 7},
+            {"Key": "k", "VersionId": "0" * 32},
+            {"Key": "none"},
+        ]
+        answer = self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": objects})
+        codes = sorted(error["Code"] for error in answer["Errors"])
+        self.assertEqual(codes, ["NoSuchVersion", "PreconditionFailed", "PreconditionFailed"])
+        self.assertEqual([each["Key"] for each in answer["Deleted"]], ["none"])
+        self.refused("NoSuchVersion", delete, Key="k", VersionId="0" * 32)
+        self.assertEqual(self.get("k")["Body"].read(), b"precious")
+        delete(Key="k", IfMatch=etag, VersionId="null")
+        self.refused("NoSuchKey", self.get, key="k")
+
+    def test_copies_under_conditions(self):
+        self.put("a", b"a")
+        etag = self.put("b", b"b")["ETag"]
+        copy = lambda **members: self.s3.copy_object(
+            Bucket=self.bucket, Key="b", CopySource={"Bucket": self.bucket, "Key": "a"}, **members
+        )
+        self.refused("PreconditionFailed", copy, IfNoneMatch="*")
+        self.refused("PreconditionFailed", copy, IfMatch='"other"')
+        self.refused("PreconditionFailed", copy, CopySourceIfMatch='"other"')
+        self.refused("AccessDenied", copy, ExpectedSourceBucketOwner="999999999999")
+        self.assertEqual(self.get("b")["Body"].read(), b"b")
+        copy(IfMatch=etag)
+        self.assertEqual(self.get("b")["Body"].read(), b"a")
+
+    def test_ranges_are_taken_laxly(self):
+        self.put("k", b"Hello World\n")
+        self.put("empty", b"")
+        for span in ["bytes=1-0", "bytes=15-1", "bytes=a-b", "bytes=0-1,3-4"]:
+            answer = self.get("k", Range=span)
+            self.assertEqual(answer["ResponseMetadata"]["HTTPStatusCode"], 200, span)
+            self.assertEqual(answer["Body"].read(), b"Hello World\n")
+        self.assertEqual(self.get("empty", Range="bytes=-1")["Body"].read(), b"")
+        error = self.refused("InvalidRange", self.get, key="k", Range="bytes=12-")["Error"]
+        self.assertEqual((error["RangeRequested"], error["ActualObjectSize"]), ("bytes=12-", "12"))
+        head = self.s3.head_object(Bucket=self.bucket, Key="k", PartNumber=1)
+        self.assertEqual(head["ResponseMetadata"]["HTTPStatusCode"], 206)
+
+    def test_class_encryption_and_tags_come_back(self):
+        sent = {
+            "StorageClass": "STANDARD_IA",
+            "ServerSideEncryption": "aws:kms",
+            "SSEKMSKeyId": "alias/k",
+            "BucketKeyEnabled": True,
+            "WebsiteRedirectLocation": "/elsewhere",
+            "Tagging": "a=1&b=x%20y",
+        }
+        put = self.put("k", b"x", **sent)
+        self.assertEqual(put["ServerSideEncryption"], "aws:kms")
+        head = self.s3.head_object(Bucket=self.bucket, Key="k")
+        for name in ["StorageClass", "ServerSideEncryption", "SSEKMSKeyId", "WebsiteRedirectLocation"]:
+            self.assertEqual(head[name], sent[name])
+        self.assertEqual(self.get("k")["TagCount"], 2)
+        listed = self.s3.list_objects_v2(Bucket=self.bucket)["Contents"]
+        self.assertEqual(listed[0]["StorageClass"], "STANDARD_IA")
+        tags = self.s3.get_object_tagging(Bucket=self.bucket, Key="k")["TagSet"]
+        self.assertEqual(tags, [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": "x y"}])
+        tagging = {"TagSet": [{"Key": "c", "Value": ""}]}
+        self.s3.put_object_tagging(Bucket=self.bucket, Key="k", Tagging=tagging)
+        source = {"Bucket": self.bucket, "Key": "k"}
+        self.s3.copy_object(Bucket=self.bucket, Key="copy", CopySource=source)
+        copied = self.s3.get_object_tagging(Bucket=self.bucket, Key="copy")["TagSet"]
+        self.assertEqual(copied, tagging["TagSet"])
+        self.assertNotIn("StorageClass", self.s3.head_object(Bucket=self.bucket, Key="copy"))
+        self.s3.delete_object_tagging(Bucket=self.bucket, Key="k")
+        self.assertNotIn("TagCount", self.get("k"))
+        error = self.refused("InvalidStorageClass", self.put, key="c", body=b"", StorageClass="BOGUS")
+        self.assertEqual(error["Error"]["StorageClassRequested"], "BOGUS")
+
+    def test_what_has_no_effect_is_refused_by_name(self):
+        put = lambda **members: self.put("k", b"x", **members)
+        self.put("l", b"", ACL="bucket-owner-full-control")
+        self.refused("AccessControlListNotSupported", put, ACL="public-read")
+        self.refused("AccessControlListNotSupported", put, GrantRead="id=x")
+        self.refused("InvalidRequest", put, ObjectLockMode="GOVERNANCE")
+        error = self.refused("NotImplemented", put, SSECustomerAlgorithm="AES256", SSECustomerKey="0" * 32)
+        self.assertIn("x-amz-server-side-encryption-customer-algorithm", error["Error"]["Message"])
+        self.refused("AccessDenied", put, ExpectedBucketOwner="999999999999")
+        self.refused("NoSuchKey", self.get, key="k")
+
+    def test_errors_carry_details(self):
+        error = self.refused("NoSuchKey", self.get, key="absent")["Error"]
+        self.assertEqual(error["Key"], "absent")
+        error = self.refused("NoSuchBucket", self.s3.list_objects_v2, Bucket="not-there")["Error"]
+        self.assertEqual(error["BucketName"], "not-there")
+        answer = self.refused("NoSuchUpload", self.s3.list_parts, Bucket=self.bucket, Key="k", UploadId="x")
+        self.assertEqual(answer["Error"]["UploadId"], "x")
+        self.assertTrue(answer["ResponseMetadata"]["RequestId"] and answer["ResponseMetadata"]["HostId"])
 
     def test_deleting_what_is_not_there_is_no_failure(self):
         self.put("k", b"x")
@@ -196,7 +340,59 @@ class Uploads(Bucket):
         self.refused("NoSuchUpload", self.s3.list_parts, **upload)
 
 
+    def test_an_upload_is_completed_twice_and_a_bucket_deleted_with_an_open_one(self):
+        bucket = self.bucket + "-2"
+        self.s3.create_bucket(Bucket=bucket)
+        created = self.s3.create_multipart_upload(Bucket=bucket, Key="k", StorageClass="GLACIER")
+        upload = {"Bucket": bucket, "Key": "k", "UploadId": created["UploadId"]}
+        etag = self.s3.upload_part(PartNumber=1, Body=b"small", **upload)["ETag"]
+        complete = lambda tag, **members: self.s3.complete_multipart_upload(
+            MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": tag}]}, **upload, **members
+        )
+        self.refused("InvalidRequest", lambda: complete(etag, MpuObjectSize=4))
+        first, second = complete(etag, MpuObjectSize=5), complete(etag)
+        for answer in (first, second):
+            answer.pop("ResponseMetadata")
+        self.assertEqual(first, second)
+        self.refused("NoSuchUpload", lambda: complete('"' + "0" * 32 + '"'))
+        self.assertEqual(self.s3.head_object(Bucket=bucket, Key="k")["StorageClass"], "GLACIER")
+        self.s3.delete_object(Bucket=bucket, Key="k")
+        self.s3.create_multipart_upload(Bucket=bucket, Key="left open")
+        self.s3.delete_bucket(Bucket=bucket)
+
+    def test_open_uploads_roll_up(self):
+        for key in ["a/1", "a/2", "b", "c/1"]:
+            self.s3.create_multipart_upload(Bucket=self.bucket, Key=key)
+        seen, markers = [], {}
+        while True:
+            page = self.s3.list_multipart_uploads(
+                Bucket=self.bucket, Delimiter="/", MaxUploads=1, **markers
+            )
+            seen += [each["Prefix"] for each in page.get("CommonPrefixes", [])]
+            seen += [each["Key"] for each in page.get("Uploads", [])]
+            if not page["IsTruncated"]:
+                break
+            markers = {"KeyMarker": page["NextKeyMarker"]}
+            if page.get("NextUploadIdMarker"):
+                markers["UploadIdMarker"] = page["NextUploadIdMarker"]
+        self.assertEqual(seen, ["a/", "b", "c/"])
+
+
 class Listings(Bucket):
+    def test_arguments_are_checked_and_empty_ones_shown(self):
+        listing = self.s3.list_objects_v2
+        self.refused("InvalidArgument", listing, Bucket=self.bucket, MaxKeys=-1)
+        self.refused("InvalidArgument", listing, Bucket=self.bucket, EncodingType="xml")
+        self.refused("InvalidArgument", listing, Bucket=self.bucket, ContinuationToken="x")
+        answer = self.s3.list_objects_v2(Bucket=self.bucket, Prefix="", Delimiter="")
+        self.assertEqual((answer["Prefix"], answer.get("Delimiter")), ("", None))
+        self.assertEqual(self.s3.list_objects(Bucket=self.bucket)["Marker"], "")
+        upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key="k")["UploadId"]
+        self.refused(
+            "InvalidArgument", self.s3.list_parts,
+            Bucket=self.bucket, Key="k", UploadId=upload, MaxParts=-1,
+        )
+
     def test_pages_prefixes_and_delimiters(self):
         keys = [f"{folder}/{number:02}" for folder in "abc" for number in range(7)] + ["top"]
         for key in keys:
@@ -242,6 +438,14 @@ class Buckets(Bucket):
         self.refused("404", self.s3.head_bucket, Bucket="not-there")
         self.refused("NoSuchBucket", self.s3.list_objects_v2, Bucket="not-there")
         self.refused("InvalidBucketName", self.s3.create_bucket, Bucket="Not_A_Bucket")
+
+    def test_a_bucket_lies_where_the_region_is(self):
+        create = lambda place: self.s3.create_bucket(
+            Bucket=self.bucket, CreateBucketConfiguration={"LocationConstraint": place}
+        )
+        self.refused("IllegalLocationConstraintException", lambda: create("eu-west-1"))
+        self.refused("InvalidLocationConstraint", lambda: create("us-east-1"))
+        self.refused("InvalidLocationConstraint", lambda: create("nowhere"))
 
     def test_waiters(self):
         self.s3.get_waiter("bucket_exists").wait(Bucket=self.bucket)

@@ -11,7 +11,7 @@ use sagebrush::gateway::Limits;
 use sagebrush::serving::{
     EndpointTable, InstanceTarget, Invocation, Plane, Pulse, VariantTable, forward,
 };
-use sagebrush::store::objects::About;
+use sagebrush::store::objects::{About, Condition, Deletion, Object};
 use sagebrush::store::{Change, Row, StoreError};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -329,7 +329,9 @@ fn buckets_are_seen_to_appear_and_to_grow() {
         }
         // An object that is replaced, and one that is copied.
         objects.put_bytes("second", "k0", b"four", About::default()).await.unwrap();
-        objects.copy(("second", "k0"), ("second", "copy"), None, |_| Ok(())).await.unwrap();
+        let same = |object: &Object| Ok(object.about.clone());
+        let copy = (("second", "k0"), ("second", "copy"));
+        objects.copy(copy.0, copy.1, Condition::Always, same).await.unwrap();
         let (line, told) = buckets.until(201, 406).await;
         assert_eq!(line["change"], "updated");
         let most = begun.elapsed().as_millis() / 250 + 3;
@@ -337,8 +339,8 @@ fn buckets_are_seen_to_appear_and_to_grow() {
         let revision = line["revision"].as_u64().unwrap();
         // Who went away for a while is told what has changed since.
         let keys: Vec<String> = (0..200).map(|number| format!("k{number}")).collect();
-        objects.delete("second", keys).await.unwrap();
-        objects.delete("second", vec!["copy".into()]).await.unwrap();
+        objects.delete("second", keys.into_iter().map(Deletion::of).collect()).await.unwrap();
+        objects.delete("second", vec![Deletion::of("copy")]).await.unwrap();
         objects.delete_bucket("second").await.unwrap();
         let lines = client.follow_region(Some(revision), true).await.unwrap();
         let mut later = Buckets { lines };

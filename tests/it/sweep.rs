@@ -62,7 +62,8 @@ fn the_validator_refuses_every_broken_constraint_and_nothing_more() {
         wrong[..wrong.len().min(20)].join("\n")
     );
     assert!(counts["sagemaker"] > 13_000, "{counts:?}");
-    assert_eq!(counts.len(), model::SERVICES.len(), "{counts:?}");
+    // S3 complains in words of its own, which its own tests look at.
+    assert_eq!(counts.len(), model::SERVICES.len() - 1, "{counts:?}");
 }
 
 #[test]

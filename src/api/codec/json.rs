@@ -15,6 +15,7 @@ pub(super) fn content_type(protocol: Protocol) -> HeaderValue {
         Protocol::AwsJson11 => "application/x-amz-json-1.1",
         Protocol::RestJson => "application/json",
         Protocol::Query => "text/xml",
+        Protocol::RestXml => "application/xml",
         Protocol::Cbor => "application/cbor",
     })
 }

@@ -9,9 +9,12 @@ mod identify;
 mod json;
 mod query;
 mod rest_json;
+mod rest_xml;
 mod scalar;
 pub(super) mod uri;
 mod xml;
+
+pub use uri::pairs;
 
 use super::error::AwsError;
 use super::model::{Operation, Protocol, Service};
@@ -80,6 +83,7 @@ pub fn decode_input(
     match protocol {
         Protocol::AwsJson10 | Protocol::AwsJson11 => json::decode_input(service, operation, body),
         Protocol::RestJson => rest_json::decode_input(service, operation, head, Some(body)),
+        Protocol::RestXml => rest_xml::decode_input(service, operation, head, Some(body)),
         Protocol::Query => query::decode_input(service, operation, head.query, body),
         Protocol::Cbor => cbor::decode_input(service, operation, body),
     }
@@ -92,7 +96,16 @@ pub fn decode_input_head(
     operation: &Operation,
     head: &Head<'_>,
 ) -> Result<Value, AwsError> {
+    if service.speaks(Protocol::RestXml) {
+        return rest_xml::decode_input(service, operation, head, None);
+    }
     rest_json::decode_input(service, operation, head, None)
+}
+
+/// Which operation of a REST service a request calls: by its method, the form of its path, and the
+/// parameters and headers that tell operations of one address apart.
+pub fn identify_rest(service: &'static Service, head: &Head<'_>) -> Option<&'static Operation> {
+    identify::rest_of(service, head)
 }
 
 /// The answer: the document shaped to the operation's output, with `x-amzn-RequestId`.
@@ -108,6 +121,7 @@ pub fn encode_output(
             json::encode_output(protocol, service, operation, document, request_id)
         }
         Protocol::RestJson => rest_json::encode_output(service, operation, document, request_id),
+        Protocol::RestXml => rest_xml::encode_output(service, operation, document, request_id),
         Protocol::Query => xml::encode_output(service, operation, document, request_id),
         Protocol::Cbor => cbor::encode_output(service, operation, document, request_id),
     }
@@ -125,9 +139,20 @@ pub fn encode_error(
             json::encode_error(protocol, service, error, request_id)
         }
         Protocol::RestJson => rest_json::encode_error(service, error, request_id),
+        Protocol::RestXml => rest_xml::encode_error(error, "", request_id),
         Protocol::Query => xml::encode_error(service, error, request_id),
         Protocol::Cbor => cbor::encode_error(service, error, request_id),
     }
+}
+
+/// [`encode_error`] of a REST service in XML, which also names the resource that was addressed.
+pub fn encode_error_of(error: &AwsError, resource: &str, request_id: &str) -> Response<Bytes> {
+    rest_xml::encode_error(error, resource, request_id)
+}
+
+/// A time as headers have it.
+pub fn http_date(at: crate::domain::time::Timestamp) -> Option<String> {
+    scalar::rfc822(at)
 }
 
 /// A request that a client is about to sign and send.
@@ -166,6 +191,7 @@ pub fn encode_input(
             json::encode_input(protocol, service, operation, document)
         }
         Protocol::RestJson => rest_json::encode_input(service, operation, document),
+        Protocol::RestXml => rest_xml::encode_input(service, operation, document),
         Protocol::Query => Ok(query::encode_input(service, operation, document)),
         Protocol::Cbor => Ok(cbor::encode_input(service, operation, document)),
     }
@@ -183,6 +209,7 @@ pub fn decode_output(
     match protocol {
         Protocol::AwsJson10 | Protocol::AwsJson11 => json::parse(body),
         Protocol::RestJson => rest_json::decode_output(service, operation, status, headers, body),
+        Protocol::RestXml => rest_xml::decode_output(service, operation, status, headers, body),
         Protocol::Query => xml::decode_output(service, operation, body),
         Protocol::Cbor => cbor::decode_output(service, operation, body),
     }
@@ -201,6 +228,7 @@ pub fn decode_error(
             let body = serde_json::from_slice(body).unwrap_or(Value::Null);
             errors::from_document(status, headers, body)
         }
+        Protocol::RestXml => rest_xml::decode_error(status, body),
         Protocol::Query => xml::decode_error(status, body),
         Protocol::Cbor => {
             errors::from_document(status, headers, cbor::decode_error_body(service, body))
@@ -230,5 +258,7 @@ fn answer(
     response
 }
 
+#[cfg(test)]
+mod rest_xml_tests;
 #[cfg(test)]
 mod tests;

@@ -24,26 +24,59 @@ pub(super) fn decode_input(
         Some(body) => decode_body(service, structure, body)?,
         None => Map::new(),
     };
+    let reading = Reading { plus_is_space: false, lenient: false };
+    decode_bindings(service, operation, structure, head, reading, &mut document)?;
+    Ok(Value::Object(document))
+}
+
+/// How the text in path, query and headers is read.
+#[derive(Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) plus_is_space: bool,
+    /// Text that is not what its member takes stays text.
+    pub(super) lenient: bool,
+}
+
+/// The members that do not travel in the body.
+pub(super) fn decode_bindings(
+    service: &Service,
+    operation: &Operation,
+    structure: &Structure,
+    head: &Head<'_>,
+    reading: Reading,
+    document: &mut Map<String, Value>,
+) -> Result<(), AwsError> {
     for (label, text) in uri::decode(operation.http.uri, head.path).unwrap_or_default() {
         let at_label =
             |member: &&Member| member.location == Location::Uri && member.wire_name() == label;
         if let Some(member) = structure.members.iter().find(at_label) {
-            document.insert(member.name.to_owned(), text_value(service, member, &text)?);
+            let value = text_value(service, member, &text, reading.lenient)?;
+            document.insert(member.name.to_owned(), value);
         }
     }
-    for (key, text) in uri::pairs(head.query, false) {
+    for (key, text) in uri::pairs(head.query, reading.plus_is_space) {
         let in_query =
             |member: &&Member| member.location == Location::Query && member.wire_name() == key;
         if let Some(member) = structure.members.iter().find(in_query) {
-            add_query(service, member, &text, &mut document)?;
+            add_query(service, member, &text, reading.lenient, document)?;
         }
     }
-    decode_headers(service, structure, head.headers, &mut document)?;
-    Ok(Value::Object(document))
+    decode_headers(service, structure, head.headers, reading.lenient, document)
 }
 
-fn text_value(service: &Service, member: &Member, text: &str) -> Result<Value, AwsError> {
-    scalar::from_text(service, member, text).map_err(serialization)
+fn text_value(
+    service: &Service,
+    member: &Member,
+    text: &str,
+    lenient: bool,
+) -> Result<Value, AwsError> {
+    if let Kind::List { member: element, .. } = &service.get(member.shape).kind {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        return items.map(|item| text_value(service, element, item, lenient)).collect();
+    }
+    scalar::from_text(service, member, text)
+        .or_else(|error| if lenient { Ok(text.into()) } else { Err(error) })
+        .map_err(serialization)
 }
 
 /// A repeated parameter is a list.
@@ -51,46 +84,51 @@ fn add_query(
     service: &Service,
     member: &Member,
     text: &str,
+    lenient: bool,
     document: &mut Map<String, Value>,
 ) -> Result<(), AwsError> {
     if let Kind::List { member: element, .. } = &service.get(member.shape).kind {
-        let value = text_value(service, element, text)?;
+        let value = text_value(service, element, text, lenient)?;
         let slot = document.entry(member.name).or_insert_with(|| Value::Array(Vec::new()));
         if let Value::Array(items) = slot {
             items.push(value);
         }
         return Ok(());
     }
-    document.insert(member.name.to_owned(), text_value(service, member, text)?);
+    document.insert(member.name.to_owned(), text_value(service, member, text, lenient)?);
     Ok(())
 }
 
-fn decode_headers(
+pub(super) fn decode_headers(
     service: &Service,
     structure: &Structure,
     headers: &HeaderMap,
+    lenient: bool,
     document: &mut Map<String, Value>,
 ) -> Result<(), AwsError> {
-    // A header that is no UTF-8 is read byte by byte, so that validation can say what is wrong.
-    let text = |value: &HeaderValue| match value.to_str() {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    // A header that is no UTF-8 is read byte by byte, so that validation can say what is wrong. One
+    // that is sent twice is a list.
+    let text = |name: &str| {
+        let values = headers.get_all(name).iter();
+        let texts: Vec<_> =
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        (!texts.is_empty()).then(|| texts.join(","))
     };
     for member in &structure.members {
         match member.location {
             Location::Header => {
-                if let Some(value) = headers.get(member.wire_name()) {
-                    let value = text_value(service, member, &text(value))?;
+                if let Some(text) = text(member.wire_name()) {
+                    let value = text_value(service, member, &text, lenient)?;
                     document.insert(member.name.to_owned(), value);
                 }
             }
             Location::Headers => {
                 let prefix = member.wire_name().to_ascii_lowercase();
                 let found: Map<String, Value> = headers
-                    .iter()
-                    .filter_map(|(name, value)| {
+                    .keys()
+                    .filter_map(|name| {
                         let rest = name.as_str().strip_prefix(&prefix)?;
-                        Some((rest.to_owned(), text(value).into()))
+                        Some((rest.to_owned(), text(name.as_str())?.into()))
                     })
                     .collect();
                 if !found.is_empty() {
@@ -170,7 +208,7 @@ fn encode_body(
     (Value::Object(in_body).to_string().into(), Some(json_type))
 }
 
-fn encode_headers(
+pub(super) fn encode_headers(
     service: &Service,
     structure: &Structure,
     document: &Value,
@@ -182,8 +220,7 @@ fn encode_headers(
         };
         match (member.location, value) {
             (Location::Header, value) => {
-                let text = scalar::to_text(service, member, value, TimestampFormat::Rfc822);
-                put(headers, member.wire_name(), &text.unwrap_or_default())?;
+                put(headers, member.wire_name(), &header_text(service, member, value))?;
             }
             (Location::Headers, Value::Object(entries)) => {
                 for (name, value) in entries {
@@ -197,10 +234,23 @@ fn encode_headers(
     Ok(())
 }
 
+fn header_text(service: &Service, member: &Member, value: &Value) -> String {
+    match (&service.get(member.shape).kind, value) {
+        (Kind::List { member: element, .. }, Value::Array(items)) => {
+            let texts: Vec<_> =
+                items.iter().map(|item| header_text(service, element, item)).collect();
+            texts.join(",")
+        }
+        _ => scalar::to_text(service, member, value, TimestampFormat::Rfc822).unwrap_or_default(),
+    }
+}
+
 fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), AwsError> {
     let refused = |what: String| serialization(format!("{name} cannot be a header: {what}"));
     let key = HeaderName::try_from(name).map_err(|error| refused(error.to_string()))?;
-    let value = HeaderValue::try_from(value).map_err(|error| refused(error.to_string()))?;
+    // What came as UTF-8 goes out as it came.
+    let value =
+        HeaderValue::from_bytes(value.as_bytes()).map_err(|error| refused(error.to_string()))?;
     headers.insert(key, value);
     Ok(())
 }
@@ -245,12 +295,23 @@ pub(super) fn encode_input(
     operation: &Operation,
     document: &Value,
 ) -> Result<Encoded, AwsError> {
+    let body = service.input(operation).map(|input| encode_body(service, input, document));
+    encode_request(service, operation, document, body.unwrap_or_default())
+}
+
+/// A request with its body and the body's content type.
+pub(super) fn encode_request(
+    service: &Service,
+    operation: &Operation,
+    document: &Value,
+    (body, content_type): (Bytes, Option<HeaderValue>),
+) -> Result<Encoded, AwsError> {
     let method = Method::from_bytes(operation.http.method.as_bytes())
         .map_err(|error| serialization(error.to_string()))?;
     let mut headers = HeaderMap::new();
     let Some(structure) = service.input(operation) else {
         let target = operation.http.uri.to_owned();
-        return Ok(Encoded { method, target, headers, body: Bytes::new() });
+        return Ok(Encoded { method, target, headers, body });
     };
     let of = |location| {
         structure.members.iter().filter(move |member: &&Member| member.location == location)
@@ -287,7 +348,6 @@ pub(super) fn encode_input(
             target.extend(utf8_percent_encode(&text, uri::UNRESERVED));
         }
     }
-    let (body, content_type) = encode_body(service, structure, document);
     headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
     encode_headers(service, structure, document, &mut headers)?;
     Ok(Encoded { method, target, headers, body })
@@ -302,7 +362,7 @@ pub(super) fn decode_output(
 ) -> Result<Value, AwsError> {
     let Some(structure) = service.output(operation) else { return Ok(Value::Object(Map::new())) };
     let mut document = decode_body(service, structure, body)?;
-    decode_headers(service, structure, headers, &mut document)?;
+    decode_headers(service, structure, headers, false, &mut document)?;
     for member in &structure.members {
         if member.location == Location::StatusCode {
             document.insert(member.name.to_owned(), status.as_u16().into());

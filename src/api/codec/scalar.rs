@@ -83,7 +83,7 @@ fn timestamp(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(at.as_millisecond()))
 }
 
-fn rfc822(at: Timestamp) -> Option<String> {
+pub(super) fn rfc822(at: Timestamp) -> Option<String> {
     let at = jiff::Timestamp::from_millisecond(at.as_millis()).ok()?;
     Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }

@@ -5,14 +5,14 @@ use crate::api::validation;
 use proptest::prelude::*;
 use serde_json::json;
 
-const ID: &str = "0b3d7f0a-1111-4222-8333-123456789abc";
+pub(super) const ID: &str = "0b3d7f0a-1111-4222-8333-123456789abc";
 
-fn target(service: &str, operation: &str, protocol: Protocol) -> Target {
+pub(super) fn target(service: &str, operation: &str, protocol: Protocol) -> Target {
     let service = model::service(service).unwrap();
     Target { service, operation: service.operation(operation).unwrap(), protocol }
 }
 
-fn head<'a>(method: &'a Method, target: &'a str, headers: &'a HeaderMap) -> Head<'a> {
+pub(super) fn head<'a>(method: &'a Method, target: &'a str, headers: &'a HeaderMap) -> Head<'a> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     Head { method, path, query, headers }
 }
@@ -27,15 +27,15 @@ fn receive(encoded: &Encoded) -> (Target, Value) {
     (target, decode_input(protocol, service, operation, &head, &encoded.body).unwrap())
 }
 
-fn send(target: Target, document: &Value) -> Encoded {
+pub(super) fn send(target: Target, document: &Value) -> Encoded {
     encode_input(target.protocol, target.service, target.operation, document).unwrap()
 }
 
-fn answer_of(target: Target, document: Value) -> Response<Bytes> {
+pub(super) fn answer_of(target: Target, document: Value) -> Response<Bytes> {
     encode_output(target.protocol, target.service, target.operation, document, ID)
 }
 
-fn text(response: &Response<Bytes>) -> &str {
+pub(super) fn text(response: &Response<Bytes>) -> &str {
     std::str::from_utf8(response.body()).unwrap()
 }
 
@@ -43,7 +43,7 @@ fn refuse(target: Target, error: &AwsError) -> Response<Bytes> {
     encode_error(target.protocol, target.service, error, ID)
 }
 
-fn read_error(target: Target, response: &Response<Bytes>) -> AwsError {
+pub(super) fn read_error(target: Target, response: &Response<Bytes>) -> AwsError {
     let Target { service, protocol, .. } = target;
     decode_error(protocol, service, response.status(), response.headers(), response.body())
 }
@@ -102,7 +102,8 @@ fn unknown_operations_are_named() {
 
 #[test]
 fn all_services_are_told_apart() {
-    for name in model::SERVICES {
+    // What none of these claims is S3's.
+    for name in model::SERVICES.iter().filter(|name| **name != "s3") {
         let service = model::service(name).unwrap();
         for protocol in &service.protocols {
             let operation = service.operations().next().unwrap();
@@ -318,7 +319,7 @@ fn everything() -> Vec<Target> {
                 protocols.map(move |protocol| Target { service, operation, protocol: *protocol })
             })
         })
-        .filter(|target| target.protocol != Protocol::RestJson)
+        .filter(|target| !matches!(target.protocol, Protocol::RestJson | Protocol::RestXml))
         .collect()
 }
 

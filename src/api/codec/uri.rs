@@ -73,10 +73,7 @@ pub(super) fn encode(
 
 /// `a=1&b=` taken apart and decoded, with `+` as a space where a form says so. Broken escapes stay
 /// as they are, as browsers and AWS's servers leave them.
-pub(in crate::api) fn pairs(
-    text: &str,
-    plus_is_space: bool,
-) -> impl Iterator<Item = (String, String)> {
+pub fn pairs(text: &str, plus_is_space: bool) -> impl Iterator<Item = (String, String)> {
     let decode = move |part: &str| {
         let part = if plus_is_space { Cow::Owned(part.replace('+', " ")) } else { part.into() };
         percent_decode_str(&part).decode_utf8_lossy().into_owned()

@@ -2,12 +2,15 @@
 
 use super::{answer, errors, json, scalar, serialization};
 use crate::api::error::AwsError;
-use crate::api::model::{Kind, Member, Operation, Protocol, Service, Structure, TimestampFormat};
+use crate::api::model::{
+    Kind, Location, Member, Operation, Protocol, Service, Structure, TimestampFormat,
+};
 use crate::api::shaping;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use quick_xml::events::Event;
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 
 /// A reader that nests deeper than this is being attacked.
 const DEEPEST: usize = 64;
@@ -58,16 +61,23 @@ pub(super) fn encode_error(
 }
 
 #[derive(Default)]
-struct Writer {
-    out: String,
+pub(super) struct Writer {
+    pub(super) out: String,
+    /// Writes characters that XML cannot hold as references to them, as S3 does: a reader fails then
+    /// rather than taking one key for another.
+    references: bool,
 }
 
 impl Writer {
-    fn open(&mut self, name: &str) {
+    pub(super) fn strict() -> Self {
+        Self { references: true, ..Self::default() }
+    }
+
+    pub(super) fn open(&mut self, name: &str) {
         self.open_in(name, None);
     }
 
-    fn open_in(&mut self, name: &str, namespace: Option<&str>) {
+    pub(super) fn open_in(&mut self, name: &str, namespace: Option<&str>) {
         self.out.push('<');
         self.out.push_str(name);
         if let Some(namespace) = namespace {
@@ -78,13 +88,13 @@ impl Writer {
         self.out.push('>');
     }
 
-    fn close(&mut self, name: &str) {
+    pub(super) fn close(&mut self, name: &str) {
         self.out.push_str("</");
         self.out.push_str(name);
         self.out.push('>');
     }
 
-    fn leaf(&mut self, name: &str, text: &str) {
+    pub(super) fn leaf(&mut self, name: &str, text: &str) {
         self.open(name);
         self.text(text);
         self.close(name);
@@ -92,7 +102,7 @@ impl Writer {
 
     /// XML 1.0 cannot hold most control characters at all, and readers turn a bare carriage return
     /// into a line feed.
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         for character in text.chars() {
             match character {
                 '<' => self.out.push_str("&lt;"),
@@ -101,13 +111,16 @@ impl Writer {
                 '"' => self.out.push_str("&quot;"),
                 '\r' => self.out.push_str("&#xD;"),
                 '\t' | '\n' => self.out.push(character),
+                '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' if self.references => {
+                    let _ = write!(self.out, "&#x{:X};", u32::from(character));
+                }
                 '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => self.out.push('\u{fffd}'),
                 _ => self.out.push(character),
             }
         }
     }
 
-    fn structure(&mut self, service: &Service, structure: &Structure, document: &Value) {
+    pub(super) fn structure(&mut self, service: &Service, structure: &Structure, document: &Value) {
         for member in &structure.members {
             if let Some(value) = document.get(member.name) {
                 self.member(service, member, member.wire_name(), value);
@@ -115,7 +128,7 @@ impl Writer {
         }
     }
 
-    fn member(&mut self, service: &Service, member: &Member, name: &str, value: &Value) {
+    pub(super) fn member(&mut self, service: &Service, member: &Member, name: &str, value: &Value) {
         match (&service.get(member.shape).kind, value) {
             (Kind::Structure(structure), value) => {
                 self.open(name);
@@ -161,10 +174,10 @@ impl Writer {
 
 /// An element of an answer that was read.
 #[derive(Debug, Default)]
-struct Element {
-    name: String,
-    text: String,
-    children: Vec<Element>,
+pub(super) struct Element {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) children: Vec<Element>,
 }
 
 impl Element {
@@ -177,7 +190,7 @@ impl Element {
     }
 }
 
-fn read(body: &[u8]) -> Result<Element, AwsError> {
+pub(super) fn read(body: &[u8]) -> Result<Element, AwsError> {
     let broken = |what: String| serialization(format!("The answer is not valid XML: {what}"));
     let text = std::str::from_utf8(body).map_err(|error| broken(error.to_string()))?;
     let mut reader = quick_xml::Reader::from_str(text);
@@ -250,13 +263,13 @@ pub(super) fn decode_output(
     decode_structure(service, structure, element)
 }
 
-fn decode_structure(
+pub(super) fn decode_structure(
     service: &Service,
     structure: &Structure,
     element: &Element,
 ) -> Result<Value, AwsError> {
     let mut document = Map::new();
-    for member in &structure.members {
+    for member in structure.members.iter().filter(|it| it.location == Location::Body) {
         let name = member.wire_name();
         let flat = match &service.get(member.shape).kind {
             Kind::List { flattened, .. } | Kind::Map { flattened, .. } => {

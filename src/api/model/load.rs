@@ -236,6 +236,7 @@ fn protocol(word: &str, json: Option<&str>, service: &str) -> Result<Protocol, L
         "json" if json == Some("1.0") => Protocol::AwsJson10,
         "json" => Protocol::AwsJson11,
         "rest-json" => Protocol::RestJson,
+        "rest-xml" => Protocol::RestXml,
         "query" => Protocol::Query,
         "smithy-rpc-v2-cbor" => Protocol::Cbor,
         _ => return Err(unknown(service, "protocol", word)),

@@ -1,6 +1,7 @@
 //! Why a signature is refused, and each service family's word for it.
 
 use crate::api::error::AwsError;
+use crate::domain::time::Timestamp;
 
 /// Which codes a service's clients know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +28,10 @@ pub enum SignatureError {
     /// Signed too long ago, or in the future.
     #[error("{0}")]
     Skewed(String),
-    /// A presigned request whose time is over.
+    /// A presigned request whose time is over: for how many seconds it held, its end, and when
+    /// that was found.
     #[error("Request has expired")]
-    Expired,
+    Expired { seconds: Option<u64>, end: Timestamp, now: Timestamp },
     #[error("The security token included in the request is invalid.")]
     Token,
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
@@ -54,9 +56,9 @@ impl SignatureError {
             (Self::Unsigned(_), S3) => (403, "AccessDenied"),
             (Self::Skewed(_), S3) => (403, "RequestTimeTooSkewed"),
             (Self::Payload, S3) => (400, "XAmzContentSHA256Mismatch"),
-            (Self::Expired, Json) => (403, "InvalidSignatureException"),
-            (Self::Expired, Query) => (403, "SignatureDoesNotMatch"),
-            (Self::Expired, S3) => (403, "AccessDenied"),
+            (Self::Expired { .. }, Json) => (403, "InvalidSignatureException"),
+            (Self::Expired { .. }, Query) => (403, "SignatureDoesNotMatch"),
+            (Self::Expired { .. }, S3) => (403, "AccessDenied"),
             (Self::Token, Json) => (403, "UnrecognizedClientException"),
             (Self::Token, Query) => (403, "InvalidClientTokenId"),
             (Self::Token, S3) => (403, "InvalidToken"),
@@ -68,6 +70,16 @@ impl SignatureError {
             }
             _ => self.to_string(),
         };
-        AwsError::new(status, code, message)
+        let error = AwsError::new(status, code, message);
+        match (self, dialect) {
+            (Self::Expired { seconds, end, now }, S3) => {
+                let error = match seconds {
+                    Some(seconds) => error.with("X-Amz-Expires", seconds.to_string()),
+                    None => error,
+                };
+                error.with("Expires", end.to_rfc3339()).with("ServerTime", now.to_rfc3339())
+            }
+            _ => error,
+        }
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How far a client's clock may be off.
 const SKEW: Duration = Duration::from_secs(5 * 60);
 /// S3 allows more.
-const SKEW_S3: Duration = Duration::from_secs(15 * 60);
+pub(super) const SKEW_S3: Duration = Duration::from_secs(15 * 60);
 const LONGEST_EXPIRY: u64 = 7 * 24 * 3600;
 
 /// A signature, not yet believed.
@@ -168,7 +168,7 @@ fn parse_stamp(text: &str) -> Option<Timestamp> {
     Some(Timestamp::from_millis(at.as_millisecond()))
 }
 
-fn parse_http_date(text: &str) -> Option<Timestamp> {
+pub(super) fn parse_http_date(text: &str) -> Option<Timestamp> {
     let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
     Some(Timestamp::from_millis(at.as_millisecond()))
 }
@@ -245,6 +245,16 @@ impl Presented {
         if matches { Ok(()) } else { Err(SignatureError::Mismatch) }
     }
 
+    /// Whether a presigned request still holds, whoever signed it.
+    pub fn check_end(&self, now: Timestamp) -> Result<(), SignatureError> {
+        let Some(seconds) = self.expires_in else { return Ok(()) };
+        let end = self.signed_at.plus(Duration::from_secs(seconds));
+        if now > end {
+            return Err(SignatureError::Expired { seconds: Some(seconds), end, now });
+        }
+        Ok(())
+    }
+
     fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
         let (signed, at) = (stamp(self.signed_at), stamp(now));
         if !signed.starts_with(&self.scope.date) {
@@ -267,7 +277,7 @@ impl Presented {
         }
         let age = now.since(self.signed_at);
         match self.expires_in {
-            Some(seconds) if age > Duration::from_secs(seconds) => Err(SignatureError::Expired),
+            Some(_) => self.check_end(now),
             None if age > skew => {
                 let millis = i64::try_from(skew.as_millis()).unwrap_or(0);
                 let earliest = stamp(Timestamp::from_millis(now.as_millis() - millis));

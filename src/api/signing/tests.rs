@@ -94,7 +94,13 @@ fn aws_documented_presigned_url() {
     let headers = headers(&[("host", "examplebucket.s3.amazonaws.com")]);
     let request = Request { method: Method::GET, path: "/test.txt".into(), query, headers };
     assert_eq!(request.verify(None, minutes(24 * 60)), Ok(()));
-    assert_eq!(request.verify(None, minutes(24 * 60 + 1)), Err(SignatureError::Expired));
+    let late = request.verify(None, minutes(24 * 60 + 1)).unwrap_err();
+    assert!(matches!(late, SignatureError::Expired { seconds: Some(86_400), .. }), "{late:?}");
+    let error = late.in_words_of(Dialect::S3);
+    assert_eq!(
+        (error.code.as_ref(), &error.members["X-Amz-Expires"]),
+        ("AccessDenied", &"86400".into())
+    );
     let head = Request { query: request.query.replace("86400", "604800"), ..request };
     assert_eq!(head.verify(None, MAY), Err(SignatureError::Mismatch));
 }

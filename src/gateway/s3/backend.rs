@@ -1,73 +1,71 @@
-//! The operations that S3 has here. Every other one answers `NotImplemented` with its name.
+//! The operations that S3 has here. The region's table lists them and says what becomes of their
+//! members; every other one answers `NotImplemented` with its name.
 
+use super::Call;
+use super::error::{S3Result, invalid_request};
+use crate::api::error::AwsError;
 use crate::domain::arn::Place;
+use crate::serving::Body;
 use crate::store::objects::Objects;
-use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CreateBucketInput,
-    CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteBucketInput,
-    DeleteBucketOutput, DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput,
-    DeleteObjectsOutput, GetBucketLocationInput, GetBucketLocationOutput, GetObjectInput,
-    GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListBucketsInput, ListBucketsOutput, ListMultipartUploadsInput, ListMultipartUploadsOutput,
-    ListObjectsInput, ListObjectsOutput, ListObjectsV2Input, ListObjectsV2Output, ListPartsInput,
-    ListPartsOutput, PutObjectInput, PutObjectOutput, UploadPartCopyInput, UploadPartCopyOutput,
-    UploadPartInput, UploadPartOutput,
-};
-use s3s::{S3, S3Request, S3Response, S3Result};
+use http::{HeaderValue, StatusCode};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub(super) struct Backend {
     pub objects: Objects,
     pub place: Place,
 }
 
-/// One operation: its name, its documents, and the method of [`Backend`] that does it.
-macro_rules! operations {
-    ($($name:ident($input:ty) -> $output:ty = |$this:ident, $request:ident| $answer:expr;)*) => {
-        #[async_trait::async_trait]
-        impl S3 for Backend {
-            $(async fn $name(&self, $request: S3Request<$input>) -> S3Result<S3Response<$output>> {
-                let $this = self;
-                Ok(S3Response::new($answer))
-            })*
-        }
-    };
+/// What an operation answers.
+#[derive(Default)]
+pub(super) struct Reply {
+    pub document: Value,
+    /// Where it is not the operation's own.
+    pub status: Option<StatusCode>,
+    /// The payload, where it is streamed.
+    pub body: Option<Body>,
+    /// `Expires`, which need not be a date.
+    pub expires: Option<HeaderValue>,
 }
 
-operations! {
-    create_bucket(CreateBucketInput) -> CreateBucketOutput
-        = |this, request| this.create(request.input).await?;
-    delete_bucket(DeleteBucketInput) -> DeleteBucketOutput
-        = |this, request| this.remove_bucket(request.input).await?;
-    head_bucket(HeadBucketInput) -> HeadBucketOutput
-        = |this, request| this.look_at_bucket(&request.input)?;
-    list_buckets(ListBucketsInput) -> ListBucketsOutput
-        = |this, request| this.list_all(request.input)?;
-    get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput
-        = |this, request| this.location(&request.input)?;
-    put_object(PutObjectInput) -> PutObjectOutput = |this, request| this.put(request).await?;
-    get_object(GetObjectInput) -> GetObjectOutput = |this, request| this.get(&request.input)?;
-    head_object(HeadObjectInput) -> HeadObjectOutput = |this, request| this.head(&request.input)?;
-    copy_object(CopyObjectInput) -> CopyObjectOutput = |this, request| this.copy(request).await?;
-    delete_object(DeleteObjectInput) -> DeleteObjectOutput
-        = |this, request| this.delete(request.input).await?;
-    delete_objects(DeleteObjectsInput) -> DeleteObjectsOutput
-        = |this, request| this.delete_many(request.input).await?;
-    list_objects(ListObjectsInput) -> ListObjectsOutput
-        = |this, request| this.list_v1(request.input)?;
-    list_objects_v2(ListObjectsV2Input) -> ListObjectsV2Output
-        = |this, request| this.list_v2(request.input)?;
-    create_multipart_upload(CreateMultipartUploadInput) -> CreateMultipartUploadOutput
-        = |this, request| this.create_upload(request).await?;
-    upload_part(UploadPartInput) -> UploadPartOutput
-        = |this, request| this.put_part(request).await?;
-    upload_part_copy(UploadPartCopyInput) -> UploadPartCopyOutput
-        = |this, request| this.copy_part(request.input).await?;
-    complete_multipart_upload(CompleteMultipartUploadInput) -> CompleteMultipartUploadOutput
-        = |this, request| this.complete(request).await?;
-    abort_multipart_upload(AbortMultipartUploadInput) -> AbortMultipartUploadOutput
-        = |this, request| this.abort(request.input).await?;
-    list_parts(ListPartsInput) -> ListPartsOutput = |this, request| this.parts(request.input)?;
-    list_multipart_uploads(ListMultipartUploadsInput) -> ListMultipartUploadsOutput
-        = |this, request| this.uploads(request.input)?;
+impl From<Value> for Reply {
+    fn from(document: Value) -> Self {
+        Self { document, ..Self::default() }
+    }
+}
+
+/// The view that an operation has of its input.
+pub(super) fn view<T: DeserializeOwned>(input: Value) -> S3Result<T> {
+    serde_json::from_value(input).map_err(|error| invalid_request(error.to_string()))
+}
+
+impl Backend {
+    pub(super) async fn handle(&self, call: Call) -> S3Result<Reply> {
+        match call.operation.name {
+            "CreateBucket" => self.create(view(call.input)?).await,
+            "DeleteBucket" => self.remove_bucket(view(call.input)?).await,
+            "HeadBucket" => self.look_at_bucket(&view(call.input)?),
+            "ListBuckets" => self.list_all(view(call.input)?),
+            "GetBucketLocation" => self.location(&view(call.input)?),
+            "PutObject" => self.put(call).await,
+            "GetObject" => self.get(&view(call.input)?),
+            "HeadObject" => self.head(&view(call.input)?),
+            "CopyObject" => self.copy(call).await,
+            "DeleteObject" => self.delete(view(call.input)?).await,
+            "DeleteObjects" => self.delete_many(view(call.input)?).await,
+            "ListObjects" => self.list_v1(&view(call.input)?),
+            "ListObjectsV2" => self.list_v2(&view(call.input)?),
+            "CreateMultipartUpload" => self.create_upload(call).await,
+            "UploadPart" => self.put_part(call).await,
+            "UploadPartCopy" => self.copy_part(view(call.input)?).await,
+            "CompleteMultipartUpload" => self.complete(call).await,
+            "AbortMultipartUpload" => self.abort(view(call.input)?).await,
+            "ListParts" => self.parts(&view(call.input)?),
+            "ListMultipartUploads" => self.uploads(&view(call.input)?),
+            "GetObjectTagging" => self.tags(&view(call.input)?),
+            "PutObjectTagging" => self.tag(view(call.input)?).await,
+            "DeleteObjectTagging" => self.untag(view(call.input)?).await,
+            name => Err(AwsError::new(500, "InternalError", format!("{name} has no handler"))),
+        }
+    }
 }

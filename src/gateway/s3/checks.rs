@@ -1,13 +1,15 @@
 //! What a client says its bytes are, and whether they are that.
 
-use super::error::{custom, mismatch};
+use super::error::{S3Result, invalid_request, mismatch};
+use crate::api::error::AwsError;
+use crate::api::model::Operation;
 use crate::gateway::Trailers;
 use crate::store::objects::{Algorithm, Checksum, ChecksumKind, Sealed};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{Extensions, HeaderMap, StatusCode};
+use http::{Extensions, HeaderMap};
 use md5::Digest as _;
-use s3s::{S3Result, s3_error};
+use serde_json::{Map, Value};
 
 /// The SHA-256 that a signature covers, from `x-amz-content-sha256`, in lower-case hex.
 #[derive(Clone, Debug)]
@@ -42,15 +44,15 @@ impl Claims {
             .filter_map(|algorithm| Some((algorithm, text(&header(algorithm))?.to_owned())));
         let checksum = checksums.next();
         if checksums.next().is_some() {
-            return Err(s3_error!(
-                InvalidRequest,
-                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+            return Err(invalid_request(
+                "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
             ));
         }
         let md5 = text("content-md5").map(|value| {
             let bytes = STANDARD.decode(value).ok();
             bytes.and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()).ok_or_else(|| {
-                s3_error!(InvalidDigest, "The Content-MD5 you specified was invalid.")
+                AwsError::new(400, "InvalidDigest", "The Content-MD5 you specified was invalid.")
+                    .with("Content-MD5", value)
             })
         });
         let named = text("x-amz-sdk-checksum-algorithm").or(text("x-amz-checksum-algorithm"));
@@ -75,7 +77,7 @@ impl Claims {
         if STANDARD.decode(value).map(|bytes| bytes.len()) == width {
             return Ok(());
         }
-        Err(s3_error!(InvalidRequest, "Value for {} header is invalid.", header(*algorithm)))
+        Err(invalid_request(format!("Value for {} header is invalid.", header(*algorithm))))
     }
 
     /// The checksum's algorithm: the one that comes, or is named; `None` when neither.
@@ -116,20 +118,17 @@ impl Claims {
 
     /// [`Claims::verify`] for a document that is in memory. A multipart upload's completion names
     /// the checksum of the object, not of the document.
-    pub fn verify_document(&self, document: &[u8], extensions: &Extensions) -> S3Result<()> {
-        let whole = Self { checksum: None, trailer: self.trailer, ..Self::default() };
-        let of_document = if self.checksum.is_some() && self.named.is_none() {
-            Self { md5: self.md5, payload: self.payload.clone(), ..whole }
-        } else {
-            Self {
-                md5: self.md5,
-                payload: self.payload.clone(),
-                checksum: self.checksum.clone(),
-                ..whole
-            }
-        };
+    pub fn verify_document(
+        mut self,
+        operation: &Operation,
+        document: &[u8],
+        extensions: &Extensions,
+    ) -> S3Result<()> {
+        if operation.name == "CompleteMultipartUpload" {
+            self.checksum = None;
+        }
         let md5 = md5::Md5::digest(document).into();
-        of_document.check(md5, |algorithm| Some(algorithm.of(document)), extensions)
+        self.check(md5, |algorithm| Some(algorithm.of(document)), extensions)
     }
 
     fn check(
@@ -141,18 +140,21 @@ impl Claims {
         if let Some(hash) = &self.payload {
             let found = computed(Algorithm::Sha256).and_then(|sum| STANDARD.decode(sum).ok());
             if found.map(hex::encode).as_ref() != Some(hash) {
-                return Err(custom(
+                return Err(AwsError::new(
+                    400,
                     "XAmzContentSHA256Mismatch",
                     "The provided 'x-amz-content-sha256' header does not match what was computed.",
-                    StatusCode::BAD_REQUEST,
-                ));
+                )
+                .with("ClientComputedContentSHA256", hash.as_str()));
             }
         }
         if self.md5.is_some_and(|promised| promised != md5) {
-            return Err(s3_error!(
-                BadDigest,
-                "The Content-MD5 you specified did not match what we received."
-            ));
+            return Err(AwsError::new(
+                400,
+                "BadDigest",
+                "The Content-MD5 you specified did not match what we received.",
+            )
+            .with("CalculatedDigest", STANDARD.encode(md5)));
         }
         let trailer = self.trailer.map(|algorithm| trailing(algorithm, extensions)).transpose()?;
         for (algorithm, promised) in self.checksum.iter().chain(&trailer) {
@@ -171,11 +173,11 @@ fn trailing(algorithm: Algorithm, extensions: &Extensions) -> S3Result<(Algorith
         .and_then(|trailers| trailers.get()?.get(header(algorithm))?.to_str().ok())
         .map(|value| (algorithm, value.trim().to_owned()))
         .ok_or_else(|| {
-            custom(
+            AwsError::new(
+                400,
                 "MalformedTrailerError",
                 "The request contained trailing data that was not well-formed or did not conform \
                  to our published schema.",
-                StatusCode::BAD_REQUEST,
             )
         })
 }
@@ -185,24 +187,21 @@ pub(super) fn header(algorithm: Algorithm) -> String {
     format!("x-amz-checksum-{}", algorithm.name().to_ascii_lowercase())
 }
 
-/// Fills the checksum members of an answer.
-macro_rules! show_checksum {
-    ($output:expr, $algorithm:expr, $value:expr) => {{
-        let value = Some($value);
-        match $algorithm {
-            $crate::store::objects::Algorithm::Crc32 => $output.checksum_crc32 = value,
-            $crate::store::objects::Algorithm::Crc32c => $output.checksum_crc32c = value,
-            $crate::store::objects::Algorithm::Crc64Nvme => $output.checksum_crc64nvme = value,
-            $crate::store::objects::Algorithm::Sha1 => $output.checksum_sha1 = value,
-            $crate::store::objects::Algorithm::Sha256 => $output.checksum_sha256 = value,
-        }
-    }};
+/// The member that holds a checksum: `ChecksumCRC32` and so on.
+pub(super) fn member(algorithm: Algorithm) -> String {
+    format!("Checksum{}", algorithm.name())
 }
-pub(super) use show_checksum;
 
-pub(super) fn kind_text(kind: ChecksumKind) -> s3s::dto::ChecksumType {
-    s3s::dto::ChecksumType::from_static(match kind {
-        ChecksumKind::FullObject => s3s::dto::ChecksumType::FULL_OBJECT,
-        ChecksumKind::Composite => s3s::dto::ChecksumType::COMPOSITE,
-    })
+/// Puts an object's checksum and its kind into an answer.
+pub(super) fn show(checksum: Option<&Checksum>, document: &mut Map<String, Value>) {
+    let Some(checksum) = checksum else { return };
+    document.insert(member(checksum.algorithm), checksum.value.clone().into());
+    document.insert("ChecksumType".into(), kind_text(checksum.kind).into());
+}
+
+pub(super) fn kind_text(kind: ChecksumKind) -> &'static str {
+    match kind {
+        ChecksumKind::FullObject => "FULL_OBJECT",
+        ChecksumKind::Composite => "COMPOSITE",
+    }
 }

@@ -1,20 +1,22 @@
 //! Conditional requests: `If-Match` and its kin, on reading, copying and writing.
 
-use super::error::precondition;
-use crate::domain::time::Timestamp;
-use crate::store::objects::{Condition, Object};
-use http::{HeaderMap, HeaderValue, header};
-use s3s::dto::{ETagCondition, Timestamp as S3Timestamp};
-use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
-use std::time::{Duration, UNIX_EPOCH};
+use super::error::{S3Result, precondition, unimplemented};
+use crate::api::error::AwsError;
+use crate::store::objects::{Condition, ETag, Object};
+use serde_json::Value;
 
 /// The four conditions of a read, in RFC 9110's order.
 #[derive(Default)]
 pub(super) struct ReadConditions {
-    pub if_match: Option<ETagCondition>,
-    pub if_unmodified_since: Option<S3Timestamp>,
-    pub if_none_match: Option<ETagCondition>,
-    pub if_modified_since: Option<S3Timestamp>,
+    pub if_match: Option<String>,
+    pub if_unmodified_since: Option<Value>,
+    pub if_none_match: Option<String>,
+    pub if_modified_since: Option<Value>,
+}
+
+enum Failure {
+    Precondition(&'static str),
+    NotModified(&'static str),
 }
 
 impl ReadConditions {
@@ -22,77 +24,72 @@ impl ReadConditions {
     pub fn check(&self, object: &Object) -> S3Result<()> {
         match self.failure(object) {
             None => Ok(()),
-            Some(Failure::Precondition) => Err(precondition()),
-            Some(Failure::NotModified) => Err(not_modified(object)),
+            Some(Failure::Precondition(condition)) => Err(precondition(condition)),
+            Some(Failure::NotModified(_)) => Err(AwsError::new(304, "NotModified", "Not Modified")
+                .with("ETag", format!("\"{}\"", object.etag))),
         }
     }
 
-    /// For the source of a copy, where every failure is a failed precondition.
-    pub fn check_source(&self, object: &Object) -> bool {
-        self.failure(object).is_none()
+    /// For the source of a copy, where every failure is a failed precondition: which one.
+    pub fn check_source(&self, object: &Object) -> Result<(), &'static str> {
+        match self.failure(object) {
+            None => Ok(()),
+            Some(Failure::Precondition("If-Match")) => Err("x-amz-copy-source-If-Match"),
+            Some(Failure::Precondition(_)) => Err("x-amz-copy-source-If-Unmodified-Since"),
+            Some(Failure::NotModified("If-None-Match")) => Err("x-amz-copy-source-If-None-Match"),
+            Some(Failure::NotModified(_)) => Err("x-amz-copy-source-If-Modified-Since"),
+        }
     }
 
     fn failure(&self, object: &Object) -> Option<Failure> {
-        let modified = seconds(&to_s3(object.modified));
-        if let Some(condition) = &self.if_match {
-            if !matches(condition, object) {
-                return Some(Failure::Precondition);
+        let modified = object.modified.as_millis().div_euclid(1_000);
+        if let Some(tags) = &self.if_match {
+            if !matches(tags, &object.etag) {
+                return Some(Failure::Precondition("If-Match"));
             }
-        } else if self.if_unmodified_since.as_ref().is_some_and(|time| modified > seconds(time)) {
-            return Some(Failure::Precondition);
+        } else if seconds(self.if_unmodified_since.as_ref()).is_some_and(|time| modified > time) {
+            return Some(Failure::Precondition("If-Unmodified-Since"));
         }
-        if let Some(condition) = &self.if_none_match {
-            return matches(condition, object).then_some(Failure::NotModified);
+        if let Some(tags) = &self.if_none_match {
+            return matches(tags, &object.etag).then_some(Failure::NotModified("If-None-Match"));
         }
         let unmodified =
-            self.if_modified_since.as_ref().is_some_and(|time| modified <= seconds(time));
-        unmodified.then_some(Failure::NotModified)
+            seconds(self.if_modified_since.as_ref()).is_some_and(|time| modified <= time);
+        unmodified.then_some(Failure::NotModified("If-Modified-Since"))
     }
 }
 
-enum Failure {
-    Precondition,
-    NotModified,
+/// Whether one of a list of tags is this one, or any will do.
+fn matches(tags: &str, etag: &str) -> bool {
+    tags.split(',').any(|tag| match self::etag(tag) {
+        ETag::Any => true,
+        ETag::Is(tag) => tag == etag,
+    })
 }
 
-fn matches(condition: &ETagCondition, object: &Object) -> bool {
-    condition.as_etag().is_none_or(|etag| etag.value() == object.etag)
-}
-
-fn not_modified(object: &Object) -> S3Error {
-    let mut error = S3Error::new(S3ErrorCode::NotModified);
-    error.set_status_code(http::StatusCode::NOT_MODIFIED);
-    if let Ok(etag) = HeaderValue::from_str(&format!("\"{}\"", object.etag)) {
-        error.set_headers(HeaderMap::from_iter([(header::ETAG, etag)]));
+/// A tag without its quotes.
+pub(super) fn etag(text: &str) -> ETag {
+    let text = text.trim();
+    if text == "*" {
+        return ETag::Any;
     }
-    error
+    let text = text.strip_prefix("W/").unwrap_or(text);
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    ETag::Is(inner.unwrap_or(text).to_owned())
 }
 
-/// The condition of a write. S3 knows `If-None-Match: *` and `If-Match` with an ETag.
-pub(super) fn of_write(
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result<Condition> {
+/// HTTP's dates have whole seconds. Text that is no date makes no condition.
+pub(super) fn seconds(time: Option<&Value>) -> Option<i64> {
+    Some(time?.as_f64()?.floor() as i64)
+}
+
+/// The condition of a write. S3 knows `If-None-Match: *` and `If-Match`, one at a time.
+pub(super) fn of_write(if_match: Option<&str>, if_none_match: Option<&str>) -> S3Result<Condition> {
     match (if_match, if_none_match) {
         (None, None) => Ok(Condition::Always),
-        (None, Some(ETagCondition::Any)) => Ok(Condition::Absent),
-        (Some(ETagCondition::ETag(etag)), None) => Ok(Condition::Matches(etag.value().to_owned())),
-        _ => Err(s3_error!(
-            NotImplemented,
-            "A header you provided implies functionality that is not implemented"
-        )),
+        (None, Some(tag)) if etag(tag) == ETag::Any => Ok(Condition::Absent),
+        (Some(tag), None) => Ok(Condition::Matches(etag(tag))),
+        (None, Some(_)) => Err(unimplemented("header", "If-None-Match other than *")),
+        (Some(_), Some(_)) => Err(unimplemented("header", "If-Match with If-None-Match")),
     }
-}
-
-pub(super) fn to_s3(time: Timestamp) -> S3Timestamp {
-    let millis = u64::try_from(time.as_millis()).unwrap_or(0);
-    S3Timestamp::from(UNIX_EPOCH + Duration::from_millis(millis))
-}
-
-/// HTTP's dates have whole seconds.
-fn seconds(time: &S3Timestamp) -> i64 {
-    let mut text = Vec::new();
-    let _ = time.format(s3s::dto::TimestampFormat::EpochSeconds, &mut text);
-    let text = String::from_utf8_lossy(&text);
-    text.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
 }

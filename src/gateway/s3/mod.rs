@@ -1,31 +1,44 @@
-//! S3 over the region's objects: `s3s` speaks the protocol, this room has the behaviour.
+//! S3 over the region's objects.
 //!
-//! What comes in was let in already: path style, aws-chunked undone, trailers in an extension. `s3s`
-//! verifies no checksum, so each one that a client sends is verified here, before anything is
-//! committed: those of object bodies while they stream to the disk, those of the small documents of
-//! other calls before `s3s` parses them.
+//! What comes in was let in already: path style, aws-chunked undone, trailers in an extension. From
+//! here on S3 is a service like any other: its model says which operation a request calls, what its
+//! members are and how the answer is written; the region's table says which operations behave and
+//! what becomes of each member. Bodies of objects are streamed; each checksum that a client sends is
+//! verified before anything is committed, those of documents before they are parsed.
 
+mod about;
+mod address;
 mod backend;
 mod bucket;
 mod checks;
 mod condition;
 mod copy;
+mod delete;
 mod error;
 mod listing;
 mod multipart;
 mod object;
+mod presigned;
+mod tagging;
+mod window;
 
+use crate::api::codec::{self, Head};
+use crate::api::error::AwsError;
+use crate::api::model::{self, Kind, Operation, Protocol};
+use crate::api::validation;
 use crate::domain::arn::Place;
-use crate::domain::time::{Clock, SystemClock};
+use crate::region::dispatch;
 use crate::serving::Body;
 use crate::store::Store;
+use backend::{Backend, Reply};
 use bytes::{Bytes, BytesMut};
 use checks::{Claims, PayloadHash};
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
-use http_body_util::BodyExt;
-use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{S3Error, S3Result, s3_error};
+use error::S3Result;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, ETAG, EXPIRES};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use std::sync::Arc;
 
 /// The longest document that a call sends (a thousand keys of 1,024 bytes each, escaped).
 const DOCUMENT_MOST: usize = 8 * 1024 * 1024;
@@ -33,81 +46,124 @@ const DOCUMENT_MOST: usize = 8 * 1024 * 1024;
 /// S3, answering one request at a time; clones share everything.
 #[derive(Clone)]
 pub struct Service {
-    s3: S3Service,
+    backend: Arc<Backend>,
 }
 
 /// S3 over a store's objects. Takes requests that were authenticated already: path style, bodies
 /// decoded, with [`super::Trailers`] in the extensions where there may be some.
 pub fn service(store: &Store, place: &Place) -> Service {
-    let backend = backend::Backend { objects: store.objects(), place: place.clone() };
-    Service { s3: S3ServiceBuilder::new(backend).build() }
+    Service { backend: Arc::new(Backend { objects: store.objects(), place: place.clone() }) }
+}
+
+/// A request that was decoded and checked.
+struct Call {
+    operation: &'static Operation,
+    input: Value,
+    headers: HeaderMap,
+    extensions: Extensions,
+    /// Of operations whose body is an object's bytes.
+    body: Option<Body>,
 }
 
 impl Service {
     /// Answers a request. Whatever is wrong with it is an answer too.
-    pub async fn call(&self, request: Request<Body>) -> Response<Body> {
+    pub async fn call(&self, request: Request<Body>, request_id: &str) -> Response<Body> {
         let is_head = request.method() == Method::HEAD;
-        let answered = match prepare(request).await {
-            Ok(request) => self.s3.call(request).await,
-            Err(error) => {
-                error.to_http_response().map_err(|error| s3s::HttpError::new(error.into()))
-            }
+        let resource = request.uri().path().to_owned();
+        let response = match self.answer(request, request_id).await {
+            Ok(response) => response,
+            Err(error) if error.status == StatusCode::NOT_MODIFIED.as_u16() => not_modified(&error),
+            Err(error) => codec::encode_error_of(&error, &resource, request_id).map(full),
         };
-        let response = answered.unwrap_or_else(|error| {
-            let error: s3s::StdError = error.into();
-            tracing::error!(%error, "S3 found no answer");
-            let mut response = Response::new(s3s::Body::empty());
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        });
-        let bodiless = is_head || response.status() == StatusCode::NOT_MODIFIED;
-        response.map(|body| {
-            if bodiless {
-                http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync()
-            } else {
-                body.boxed_unsync()
+        if is_head { response.map(|_| full(Bytes::new())) } else { response }
+    }
+
+    async fn answer(&self, request: Request<Body>, request_id: &str) -> S3Result<Response<Body>> {
+        let call = self.read(request).await?;
+        let operation = call.operation;
+        let Reply { document, status, body, expires } = self.backend.handle(call).await?;
+        let service = model::service("s3").ok_or_else(error::no_model)?;
+        let protocol = Protocol::RestXml;
+        let answer = codec::encode_output(protocol, service, operation, document, request_id);
+        let (mut parts, bytes) = answer.into_parts();
+        if let Some(status) = status {
+            parts.status = status;
+        }
+        parts.headers.extend(expires.map(|value| (EXPIRES, value)));
+        Ok(Response::from_parts(parts, body.unwrap_or_else(|| full(bytes))))
+    }
+
+    /// From a request to the call that it makes: what it is, its members, and whether they are right.
+    async fn read(&self, request: Request<Body>) -> S3Result<Call> {
+        let service = model::service("s3").ok_or_else(error::no_model)?;
+        let (mut parts, body) = request.into_parts();
+        plain_encoding(&mut parts.headers);
+        presigned::read(&parts.method, &parts.uri, &mut parts.headers)?;
+        if let Some(hash) = PayloadHash::of(&parts.headers) {
+            parts.extensions.insert(hash);
+        }
+        let path = address::path(parts.uri.path())?;
+        let head = Head { path, ..Head::of(&parts) };
+        let Some(operation) = codec::identify_rest(service, &head) else {
+            return Err(error::method_not_allowed(&parts.method));
+        };
+        let payload = service.input(operation).and_then(|input| input.payload_member());
+        let streamed =
+            payload.is_some_and(|it| matches!(service.get(it.shape).kind, Kind::Blob { .. }));
+        let route = dispatch::table().route("s3", operation.name);
+        if streamed && let Some(route) = route {
+            let input = codec::decode_input_head(service, operation, &head)?;
+            validation::check_head(service, operation, &input)?;
+            self.admit(operation, route, &input)?;
+            let (headers, extensions) = (parts.headers, parts.extensions);
+            return Ok(Call { operation, input, headers, extensions, body: Some(body) });
+        }
+        // Read to its end even when it is refused, so that a broken one is told of as such.
+        let document = document(body).await?;
+        let route = route.ok_or_else(|| error::not_simulated(operation.name))?;
+        Claims::of(&parts.headers, &parts.extensions)?.verify_document(
+            operation,
+            &document,
+            &parts.extensions,
+        )?;
+        let protocol = Protocol::RestXml;
+        let input = codec::decode_input(protocol, service, operation, &head, &document)?;
+        validation::check(service, operation, &input)?;
+        self.admit(operation, route, &input)?;
+        let (headers, extensions) = (parts.headers, parts.extensions);
+        Ok(Call { operation, input, headers, extensions, body: None })
+    }
+
+    /// What is refused whatever the operation would do: members without effect, other owners.
+    fn admit(&self, operation: &Operation, route: &dispatch::Route, input: &Value) -> S3Result<()> {
+        if let Some(member) = route.members.and_then(|members| members.refused_in(input)) {
+            return Err(error::refused(operation, member));
+        }
+        for owner in ["ExpectedBucketOwner", "ExpectedSourceBucketOwner"] {
+            let stated = input.get(owner).and_then(Value::as_str);
+            if stated.is_some_and(|stated| stated != self.backend.place.account) {
+                return Err(error::access_denied());
             }
-        })
+        }
+        let bucket = input.get("Bucket").and_then(Value::as_str);
+        match bucket {
+            Some(name) if !address::may_be_bucket(name) => Err(error::invalid_bucket_name(name)),
+            _ => Ok(()),
+        }
     }
 }
 
-/// Takes off what `s3s` would want to check by itself, and verifies documents.
-async fn prepare(request: Request<Body>) -> S3Result<Request<s3s::Body>> {
-    let (mut parts, body) = request.into_parts();
-    parts.headers.remove(AUTHORIZATION);
-    plain_encoding(&mut parts.headers);
-    parts.uri = without_signature(&parts.uri)?;
-    if let Some(hash) = PayloadHash::of(&parts.headers) {
-        parts.extensions.insert(hash);
-    }
-    // Its other values describe an encoding that is undone by now.
-    parts.headers.remove("x-amz-content-sha256");
-    check_address(parts.uri.path())?;
-    let has_key = parts.uri.path().trim_start_matches('/').contains('/');
-    if parts.method == Method::PUT && has_key {
-        return Ok(Request::from_parts(parts, s3s::Body::http_body_unsync(body)));
-    }
-    let document = document(body).await?;
-    Claims::of(&parts.headers, &parts.extensions)?.verify_document(&document, &parts.extensions)?;
-    // `s3s` wants to know the length of what it parses.
-    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
-    Ok(Request::from_parts(parts, s3s::Body::from(document)))
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// `s3s` refuses the same, without a word.
-fn check_address(path: &str) -> S3Result<()> {
-    let decoded = percent_encoding::percent_decode_str(path)
-        .decode_utf8()
-        .map_err(|_| s3_error!(InvalidURI, "Couldn't parse the specified URI."))?;
-    let path = decoded.strip_prefix('/').unwrap_or(&decoded);
-    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-    if !bucket.is_empty() && !s3s::path::check_bucket_name(bucket) {
-        return Err(s3_error!(InvalidBucketName, "The specified bucket is not valid."));
-    }
-    if !s3s::path::check_key(key) {
-        return Err(s3_error!(KeyTooLongError, "Your key is too long"));
-    }
-    Ok(())
+fn not_modified(error: &AwsError) -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = StatusCode::NOT_MODIFIED;
+    let etag = error.members.get("ETag").and_then(Value::as_str);
+    let etag = etag.and_then(|etag| HeaderValue::from_str(etag).ok());
+    response.headers_mut().extend(etag.map(|etag| (ETAG, etag)));
+    response
 }
 
 async fn document(mut body: Body) -> S3Result<Bytes> {
@@ -116,9 +172,10 @@ async fn document(mut body: Body) -> S3Result<Bytes> {
         let frame = frame.map_err(|error| broken_body(&*error))?;
         let Ok(data) = frame.into_data() else { continue };
         if document.len() + data.len() > DOCUMENT_MOST {
-            return Err(s3_error!(
-                MaxMessageLengthExceeded,
-                "Your request was too big. A document of this call has at most 8 MiB."
+            return Err(AwsError::new(
+                400,
+                "MaxMessageLengthExceeded",
+                "Your request was too big. A document of this call has at most 8 MiB.",
             ));
         }
         document.extend_from_slice(&data);
@@ -127,38 +184,33 @@ async fn document(mut body: Body) -> S3Result<Bytes> {
 }
 
 /// The body broke off, or was not what its framing or its signature promised. The gateway says so
-/// with an error in AWS's terms, which keeps its code here.
-pub(super) fn broken_body(error: &(dyn std::error::Error + Send + Sync + 'static)) -> S3Error {
+/// with an error in AWS's terms, which stays as it is.
+fn broken_body(error: &(dyn std::error::Error + Send + Sync + 'static)) -> AwsError {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<crate::api::error::AwsError>() {
-            let code = s3s::S3ErrorCode::from_bytes(error.code.as_bytes())
-                .unwrap_or(s3s::S3ErrorCode::InvalidRequest);
-            let mut answer = S3Error::with_message(code, error.message.clone());
-            if let Ok(status) = StatusCode::from_u16(error.status) {
-                answer.set_status_code(status);
-            }
-            return answer;
+        if let Some(error) = error.downcast_ref::<AwsError>() {
+            return error.clone();
         }
         cause = error.source();
     }
-    s3_error!(
-        IncompleteBody,
-        "You did not provide the number of bytes specified by the Content-Length HTTP header"
+    AwsError::new(
+        400,
+        "IncompleteBody",
+        "You did not provide the number of bytes specified by the Content-Length HTTP header",
     )
 }
 
 /// Drops `aws-chunked`, which is undone, and keeps what other encodings the object has.
 fn plain_encoding(headers: &mut HeaderMap) {
-    let decoded = headers.remove(HeaderName::from_static("x-amz-decoded-content-length"));
-    let Some(encoding) = headers.get(CONTENT_ENCODING).and_then(|value| value.to_str().ok()) else {
-        if let Some(length) = decoded {
-            headers.insert(CONTENT_LENGTH, length);
-        }
-        return;
-    };
-    let kept: Vec<_> =
-        encoding.split(',').map(str::trim).filter(|name| *name != "aws-chunked").collect();
+    if let Some(length) = headers.remove(HeaderName::from_static("x-amz-decoded-content-length")) {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+    let encodings = headers.get_all(CONTENT_ENCODING).iter().filter_map(|it| it.to_str().ok());
+    let kept: Vec<_> = encodings
+        .flat_map(|encoding| encoding.split(','))
+        .map(str::trim)
+        .filter(|name| *name != "aws-chunked" && !name.is_empty())
+        .collect();
     let kept = kept.join(",");
     headers.remove(CONTENT_ENCODING);
     if let Ok(value) = HeaderValue::from_str(&kept)
@@ -166,47 +218,11 @@ fn plain_encoding(headers: &mut HeaderMap) {
     {
         headers.insert(CONTENT_ENCODING, value);
     }
-    if let Some(length) = decoded {
-        headers.insert(CONTENT_LENGTH, length);
-    }
 }
 
-/// The URI without the query parameters of a presigned one. Whether the caller may come in was
-/// settled before, and the signature of the fourth version with it; of the second one, which boto3
-/// still makes for some addresses, only its end is looked at.
-fn without_signature(uri: &Uri) -> S3Result<Uri> {
-    const FOURTH: [&str; 7] = [
-        "x-amz-algorithm",
-        "x-amz-credential",
-        "x-amz-date",
-        "x-amz-expires",
-        "x-amz-signedheaders",
-        "x-amz-signature",
-        "x-amz-security-token",
-    ];
-    const SECOND: [&str; 3] = ["awsaccesskeyid", "signature", "expires"];
-    let Some(query) = uri.query() else { return Ok(uri.clone()) };
-    let pairs: Vec<(String, &str)> = query
-        .split('&')
-        .map(|pair| (pair.split('=').next().unwrap_or_default().to_ascii_lowercase(), pair))
-        .collect();
-    let has = |wanted: &str| pairs.iter().any(|(name, _)| name == wanted);
-    let second = SECOND.iter().all(|name| has(name));
-    if second {
-        let end = pairs.iter().find(|(name, _)| name == "expires");
-        let end = end.and_then(|(_, pair)| pair.split_once('=')?.1.parse::<i64>().ok());
-        if end.is_none_or(|end| end < SystemClock.now().as_millis() / 1_000) {
-            return Err(s3_error!(AccessDenied, "Request has expired"));
-        }
-    }
-    let is_signature = |name: &str| FOURTH.contains(&name) || second && SECOND.contains(&name);
-    let kept: Vec<_> =
-        pairs.iter().filter(|(name, _)| !is_signature(name)).map(|(_, pair)| *pair).collect();
-    let path = uri.path();
-    let target =
-        if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
-    target.parse().map_err(|_| s3_error!(InvalidURI, "Couldn't parse the specified URI."))
-}
-
+#[cfg(test)]
+mod member_probes;
+#[cfg(test)]
+mod member_tests;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration::Sql(include_str!("0002_buckets.sql")),
     Migration::Code(case::restore),
     Migration::Sql(include_str!("0004_log_groups.sql")),
+    Migration::Sql(include_str!("0005_completed_uploads.sql")),
 ];
 
 /// "SAGE": tells the region's database from any other that lies in its place.

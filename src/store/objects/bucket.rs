@@ -1,10 +1,11 @@
 //! Buckets.
 
-use super::{ObjectError, Objects};
+use super::{ObjectError, Objects, multipart};
 use crate::domain::kind;
 use crate::domain::time::Timestamp;
 use crate::store::{Change, Changed, StoreError};
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bucket {
@@ -20,22 +21,21 @@ impl Objects {
         self.store.write(move |change| create(change, name)).await
     }
 
-    /// Refused while it holds objects or uploads under way.
+    /// Refused while it holds objects. Uploads that are still open go with it.
     pub async fn delete_bucket(&self, name: &str) -> Result<(), ObjectError> {
         let name = name.to_owned();
+        let files = Arc::clone(&self.files);
         self.store
             .write(move |change| {
                 let id = id(change.connection, &name)?;
                 let used: bool = change
                     .connection
-                    .prepare_cached(
-                        "SELECT EXISTS (SELECT 1 FROM object WHERE bucket = ?1)
-                             OR EXISTS (SELECT 1 FROM upload WHERE bucket = ?1)",
-                    )?
+                    .prepare_cached("SELECT EXISTS (SELECT 1 FROM object WHERE bucket = ?1)")?
                     .query_row([id], |row| row.get(0))?;
                 if used {
                     return Err(ObjectError::BucketNotEmpty(name));
                 }
+                multipart::abort_all(change, &files, id)?;
                 change.mark()?;
                 change
                     .connection

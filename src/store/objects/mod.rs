@@ -8,6 +8,7 @@
 mod about;
 mod blob;
 mod bucket;
+mod completion;
 mod digest;
 mod draft;
 mod error;
@@ -18,14 +19,15 @@ mod object;
 mod reader;
 mod row;
 
-pub use about::{About, Checksum, ChecksumKind, Object};
+pub use about::{About, Checksum, ChecksumKind, Encryption, Object};
 pub use bucket::Bucket;
+pub use completion::{Completed, CompletedPart, Completion};
 pub use digest::Algorithm;
 pub use draft::{Draft, Sealed};
-pub use error::ObjectError;
+pub use error::{ObjectError, Unmet};
 pub use listing::{List, Listing, successor};
-pub use multipart::{CompletedPart, Part, Upload, UploadId};
-pub use object::Condition;
+pub use multipart::{Part, Upload, UploadId};
+pub use object::{Condition, Deletion, ETag};
 pub use reader::Reader;
 
 pub(super) use files::Files;

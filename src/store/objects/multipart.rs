@@ -1,30 +1,22 @@
 //! Multipart uploads. Parts are files like any other; completing one names them in order and
 //! copies nothing.
 
-use super::about::{About, Checksum, ChecksumKind, Object};
-use super::blob::{self, Blob};
+use super::about::{About, ChecksumKind};
 use super::digest::Algorithm;
 use super::draft::Sealed;
 use super::files::{FileId, Files};
-use super::object::{self, Condition};
 use super::{ObjectError, Objects, bucket};
 use crate::domain::time::Timestamp;
 use crate::store::Change;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use md5::Digest as _;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The least size of all parts but the last.
-const LEAST: u64 = 5 * 1024 * 1024;
-
 /// Names an upload under way; its text is S3's UploadId.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UploadId(i64);
+pub struct UploadId(pub(super) i64);
 
 impl fmt::Display for UploadId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,16 +50,7 @@ pub struct Part {
     pub modified: Timestamp,
     pub etag: String,
     pub checksum: Option<(Algorithm, String)>,
-    file: FileId,
-}
-
-/// A part as the caller names it on completion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CompletedPart {
-    pub number: u32,
-    /// Without quotes.
-    pub etag: String,
-    pub checksum: Option<(Algorithm, String)>,
+    pub(super) file: FileId,
 }
 
 /// What an upload's row keeps.
@@ -190,50 +173,6 @@ impl Objects {
         })
     }
 
-    /// Makes the named parts, in their order, the object. `promised` is the checksum that the
-    /// caller expects of the whole.
-    pub async fn complete_upload(
-        &self,
-        (bucket, key, id): (&str, &str, UploadId),
-        named: Vec<CompletedPart>,
-        promised: Option<(Algorithm, String)>,
-        condition: Condition,
-    ) -> Result<Object, ObjectError> {
-        let (bucket, key) = (bucket.to_owned(), key.to_owned());
-        let files = Arc::clone(&self.files);
-        let blob = files.new_id().0;
-        self.store
-            .write(move |change| {
-                let bucket = bucket::id(change.connection, &bucket)?;
-                let upload = upload(change.connection, bucket, &key, id)?;
-                let all = parts(change.connection, id, 0)?;
-                let chosen = choose(&all, &named)?;
-                let checksum = checksum_of(&upload, &chosen, promised)?;
-                let object = Object {
-                    key,
-                    size: chosen.iter().map(|part| part.size).sum(),
-                    modified: change.now(),
-                    etag: composite_etag(&chosen),
-                    about: About { checksum, ..upload.about },
-                    blob: Blob { id: blob, extents: chosen.len() as u32 },
-                };
-                blob::insert(change, object.blob, object.size)?;
-                let mut extent = change
-                    .connection
-                    .prepare_cached("INSERT INTO extent VALUES (?1, ?2, ?3, ?4)")?;
-                for (number, part) in chosen.iter().enumerate() {
-                    extent.execute(params![blob, number as i64, part.file.0, part.size])?;
-                }
-                drop(extent);
-                object::place(change, &files, bucket, &object, &condition)?;
-                let kept: Vec<_> = chosen.iter().map(|part| part.number).collect();
-                let left = all.iter().filter(|part| !kept.contains(&part.number));
-                forget(change, &files, id, left.map(|part| part.file).collect())?;
-                Ok(object)
-            })
-            .await
-    }
-
     pub async fn abort_upload(
         &self,
         bucket: &str,
@@ -253,7 +192,24 @@ impl Objects {
     }
 }
 
-fn upload(
+/// Removes all open uploads of a bucket.
+pub(super) fn abort_all(
+    change: &mut Change<'_>,
+    files: &Arc<Files>,
+    bucket: i64,
+) -> Result<(), ObjectError> {
+    let mut statement =
+        change.connection.prepare_cached("SELECT id FROM upload WHERE bucket = ?1")?;
+    let ids = statement.query_map([bucket], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    drop(statement);
+    for id in ids.into_iter().map(UploadId) {
+        let parts = parts(change.connection, id, 0)?;
+        forget(change, files, id, parts.iter().map(|part| part.file).collect())?;
+    }
+    Ok(())
+}
+
+pub(super) fn upload(
     connection: &Connection,
     bucket: i64,
     key: &str,
@@ -279,7 +235,7 @@ fn upload_from_sql(row: &rusqlite::Row<'_>) -> Result<Upload, ObjectError> {
     })
 }
 
-fn parts(
+pub(super) fn parts(
     connection: &Connection,
     UploadId(id): UploadId,
     after: u32,
@@ -337,7 +293,7 @@ fn insert_part(
 }
 
 /// Removes an upload and its parts, and once that is committed the files nobody names any more.
-fn forget(
+pub(super) fn forget(
     change: &mut Change<'_>,
     files: &Arc<Files>,
     UploadId(id): UploadId,
@@ -349,66 +305,4 @@ fn forget(
     let files = Arc::clone(files);
     change.afterwards(move || files.discard(id, unused));
     Ok(())
-}
-
-/// The parts that the caller names, when they are in order, there, the same, and large enough.
-fn choose<'a>(all: &'a [Part], named: &[CompletedPart]) -> Result<Vec<&'a Part>, ObjectError> {
-    if !named.is_sorted_by(|one, next| one.number < next.number) {
-        return Err(ObjectError::InvalidPartOrder);
-    }
-    let mut chosen = Vec::with_capacity(named.len());
-    for (place, name) in named.iter().enumerate() {
-        let part = all
-            .binary_search_by_key(&name.number, |part| part.number)
-            .ok()
-            .map(|index| &all[index])
-            .filter(|part| part.etag == name.etag)
-            .filter(|part| name.checksum.is_none() || name.checksum == part.checksum)
-            .ok_or(ObjectError::InvalidPart(name.number))?;
-        if part.size < LEAST && place + 1 < named.len() {
-            return Err(ObjectError::PartTooSmall { number: part.number, size: part.size });
-        }
-        chosen.push(part);
-    }
-    Ok(chosen)
-}
-
-/// The MD5 of the parts' MD5s, and how many parts there are.
-fn composite_etag(parts: &[&Part]) -> String {
-    let mut md5 = md5::Md5::new();
-    for part in parts {
-        md5.update(hex::decode(&part.etag).unwrap_or_default());
-    }
-    format!("{}-{}", hex::encode(md5.finalize()), parts.len())
-}
-
-/// The checksum of the whole from those of its parts, checked against what the caller promised.
-fn checksum_of(
-    upload: &Upload,
-    parts: &[&Part],
-    promised: Option<(Algorithm, String)>,
-) -> Result<Option<Checksum>, ObjectError> {
-    let Some((algorithm, kind)) = upload.checksum else { return Ok(None) };
-    let mut sums = Vec::with_capacity(parts.len());
-    for part in parts {
-        match &part.checksum {
-            Some((found, sum)) if *found == algorithm => sums.push((sum.as_str(), part.size)),
-            _ => return Err(ObjectError::InvalidPart(part.number)),
-        }
-    }
-    let value = match kind {
-        ChecksumKind::FullObject => algorithm.combine(sums),
-        ChecksumKind::Composite => {
-            let digests = sums.iter().map(|(sum, _)| STANDARD.decode(sum).unwrap_or_default());
-            let whole = algorithm.of(&digests.collect::<Vec<_>>().concat());
-            Some(format!("{whole}-{}", parts.len()))
-        }
-    };
-    let value = value.ok_or(ObjectError::ChecksumMismatch(algorithm.name()))?;
-    if let Some((promised, sum)) = promised
-        && (promised != algorithm || value.split('-').next() != sum.split('-').next())
-    {
-        return Err(ObjectError::ChecksumMismatch(promised.name()));
-    }
-    Ok(Some(Checksum { algorithm, kind, value }))
 }

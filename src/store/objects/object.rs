@@ -5,7 +5,7 @@ use super::blob::{self, Blob};
 use super::draft::{Draft, Sealed};
 use super::files::Files;
 use super::reader::Reader;
-use super::{Algorithm, Checksum, ChecksumKind, ObjectError, Objects, bucket};
+use super::{Algorithm, Checksum, ChecksumKind, ObjectError, Objects, Unmet, bucket};
 use crate::domain::time::Timestamp;
 use crate::store::Change;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -20,8 +20,61 @@ pub enum Condition {
     Always,
     /// There must be none yet.
     Absent,
-    /// It must have this ETag (without quotes).
-    Matches(String),
+    /// It must be there and have this ETag.
+    Matches(ETag),
+}
+
+/// The ETag that an object has to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ETag {
+    /// Whatever it is: `*`.
+    Any,
+    /// Without its quotes.
+    Is(String),
+}
+
+impl ETag {
+    fn matches(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Is(wanted) => wanted == etag,
+        }
+    }
+}
+
+/// A key to delete, and what the object under it has to be for that.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Deletion {
+    pub key: String,
+    pub etag: Option<ETag>,
+    /// To the second, as S3 tells it.
+    pub modified: Option<Timestamp>,
+    pub size: Option<u64>,
+}
+
+impl Deletion {
+    /// Deletes whatever lies under a key.
+    pub fn of(key: impl Into<String>) -> Self {
+        Self { key: key.into(), ..Self::default() }
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.etag.is_some() || self.modified.is_some() || self.size.is_some()
+    }
+
+    fn check(&self, current: &Current) -> Result<(), ObjectError> {
+        let seconds = |at: Timestamp| at.as_millis().div_euclid(1_000);
+        if self.etag.as_ref().is_some_and(|etag| !etag.matches(&current.etag)) {
+            return Err(ObjectError::Condition(Unmet::ETag));
+        }
+        if self.modified.is_some_and(|at| seconds(at) != seconds(current.modified)) {
+            return Err(ObjectError::Condition(Unmet::Modified));
+        }
+        if self.size.is_some_and(|size| size != current.size) {
+            return Err(ObjectError::Condition(Unmet::Size));
+        }
+        Ok(())
+    }
 }
 
 /// An object's row, in the order in which [`from_sql`] reads it.
@@ -170,14 +223,15 @@ impl Objects {
         })
     }
 
-    /// Makes `to` an object of the same bytes. `about` replaces what is known of it, all but the
-    /// checksum. `unless` is asked about the source before anything is written.
+    /// Makes `to` an object of the same bytes. `about` says what is known of it, all but the
+    /// checksum, which goes with the bytes; it sees the source and may refuse it. `condition` is
+    /// about the object that is under `to` before.
     pub async fn copy(
         &self,
         from: (&str, &str),
         to: (&str, &str),
-        about: Option<About>,
-        unless: impl FnOnce(&Object) -> Result<(), ObjectError> + Send + 'static,
+        condition: Condition,
+        about: impl FnOnce(&Object) -> Result<About, ObjectError> + Send + 'static,
     ) -> Result<Object, ObjectError> {
         let owned = |(bucket, key): (&str, &str)| (bucket.to_owned(), key.to_owned());
         let (from, to) = (owned(from), owned(to));
@@ -186,42 +240,93 @@ impl Objects {
             .write(move |change| {
                 let bucket = bucket::id(change.connection, &to.0)?;
                 let mut object = find(change.connection, &from.0, &from.1)?;
-                unless(&object)?;
+                let about = about(&object)?;
                 object.key = to.1;
                 object.modified = change.now();
-                if let Some(about) = about {
-                    let checksum = object.about.checksum.take();
-                    object.about = About { checksum, ..about };
-                }
+                let checksum = object.about.checksum.take();
+                object.about = About { checksum, ..about };
                 blob::share(change, object.blob)?;
-                place(change, &files, bucket, &object, &Condition::Always)?;
+                place(change, &files, bucket, &object, &condition)?;
                 Ok(object)
             })
             .await
     }
 
-    /// Deletes what there is of `keys`; what there is not is no failure.
-    pub async fn delete(&self, bucket: &str, keys: Vec<String>) -> Result<(), ObjectError> {
+    /// Deletes, in one transaction, and says of each key what came of it. What is not there is no
+    /// failure, unless a condition was made.
+    pub async fn delete(
+        &self,
+        bucket: &str,
+        deletions: Vec<Deletion>,
+    ) -> Result<Vec<Result<(), ObjectError>>, ObjectError> {
         let bucket = bucket.to_owned();
         let files = Arc::clone(&self.files);
         self.store
             .write(move |change| {
                 let bucket = bucket::id(change.connection, &bucket)?;
-                for key in keys {
-                    if let Some((blob, _)) = current(change.connection, bucket, &key)? {
-                        change.mark()?;
-                        change
-                            .connection
-                            .prepare_cached("DELETE FROM object WHERE bucket = ?1 AND key = ?2")?
-                            .execute(params![bucket, key.as_bytes()])?;
-                        blob::release(change, &files, blob)?;
-                        files.touch(change);
-                    }
+                let mut outcomes = Vec::with_capacity(deletions.len());
+                for deletion in deletions {
+                    outcomes.push(match current(change.connection, bucket, &deletion.key)? {
+                        Some(current) => match deletion.check(&current) {
+                            Ok(()) => remove(change, &files, bucket, &deletion.key, current.blob)
+                                .map(Ok)?,
+                            refused => refused,
+                        },
+                        None if deletion.is_conditional() => {
+                            Err(ObjectError::NoSuchKey(deletion.key))
+                        }
+                        None => Ok(()),
+                    });
                 }
+                Ok(outcomes)
+            })
+            .await
+    }
+
+    /// Changes what is known of an object, not its bytes nor the time of its last change.
+    pub async fn amend(
+        &self,
+        bucket: &str,
+        key: &str,
+        amend: impl FnOnce(&mut About) + Send + 'static,
+    ) -> Result<(), ObjectError> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let files = Arc::clone(&self.files);
+        self.store
+            .write(move |change| {
+                let mut object = find(change.connection, &bucket, &key)?;
+                amend(&mut object.about);
+                change.mark()?;
+                change
+                    .connection
+                    .prepare_cached("UPDATE object SET about = ?3 WHERE bucket = ?1 AND key = ?2")?
+                    .execute(params![
+                        bucket::id(change.connection, &bucket)?,
+                        key.as_bytes(),
+                        serde_json::to_string(&object.about)?,
+                    ])?;
+                files.touch(change);
                 Ok(())
             })
             .await
     }
+}
+
+fn remove(
+    change: &mut Change<'_>,
+    files: &Arc<Files>,
+    bucket: i64,
+    key: &str,
+    blob: Blob,
+) -> Result<(), ObjectError> {
+    change.mark()?;
+    change
+        .connection
+        .prepare_cached("DELETE FROM object WHERE bucket = ?1 AND key = ?2")?
+        .execute(params![bucket, key.as_bytes()])?;
+    blob::release(change, files, blob)?;
+    files.touch(change);
+    Ok(())
 }
 
 /// S3 keeps a CRC64NVME of what came without a checksum of its own.
@@ -249,18 +354,31 @@ pub(super) fn find(
     from_sql(row)
 }
 
-/// Blob and ETag of the object that stands under a key now.
+/// What a condition is checked against: the object under a key now.
+struct Current {
+    blob: Blob,
+    etag: String,
+    size: u64,
+    modified: Timestamp,
+}
+
 fn current(
     connection: &Connection,
     bucket: i64,
     key: &str,
-) -> Result<Option<(Blob, String)>, ObjectError> {
+) -> Result<Option<Current>, ObjectError> {
     let mut statement = connection.prepare_cached(
-        "SELECT blob.id, blob.extents, object.etag FROM object JOIN blob ON blob.id = object.blob
+        "SELECT blob.id, blob.extents, object.etag, object.size, object.modified
+         FROM object JOIN blob ON blob.id = object.blob
          WHERE object.bucket = ?1 AND object.key = ?2",
     )?;
     let found = statement.query_row(params![bucket, key.as_bytes()], |row| {
-        Ok((Blob { id: row.get(0)?, extents: row.get(1)? }, row.get(2)?))
+        Ok(Current {
+            blob: Blob { id: row.get(0)?, extents: row.get(1)? },
+            etag: row.get(2)?,
+            size: row.get(3)?,
+            modified: Timestamp::from_millis(row.get(4)?),
+        })
     });
     Ok(found.optional()?)
 }
@@ -274,14 +392,12 @@ pub(super) fn place(
     condition: &Condition,
 ) -> Result<(), ObjectError> {
     let before = current(change.connection, bucket, &object.key)?;
-    let holds = match (condition, &before) {
-        (Condition::Always, _) | (Condition::Absent, None) => true,
+    match (condition, &before) {
+        (Condition::Always, _) | (Condition::Absent, None) => {}
         (Condition::Matches(_), None) => return Err(ObjectError::NoSuchKey(object.key.clone())),
-        (Condition::Matches(etag), Some((_, current))) => etag == current,
-        (Condition::Absent, Some(_)) => false,
-    };
-    if !holds {
-        return Err(ObjectError::Condition(object.key.clone()));
+        (Condition::Matches(etag), Some(current)) if etag.matches(&current.etag) => {}
+        (Condition::Matches(_), Some(_)) => return Err(ObjectError::Condition(Unmet::ETag)),
+        (Condition::Absent, Some(_)) => return Err(ObjectError::Condition(Unmet::Absence)),
     }
     change.mark()?;
     change
@@ -301,8 +417,8 @@ pub(super) fn place(
             object.etag,
             serde_json::to_string(&object.about)?,
         ])?;
-    if let Some((blob, _)) = before {
-        blob::release(change, files, blob)?;
+    if let Some(before) = before {
+        blob::release(change, files, before.blob)?;
     }
     files.touch(change);
     Ok(())

@@ -97,7 +97,7 @@ async fn a_reader_keeps_its_bytes_while_the_object_is_replaced_and_deleted() {
     let (_, mut first) = objects.open("b", "k").unwrap();
     objects.put_bytes("b", "k", b"second", About::default()).await.unwrap();
     let (_, second) = objects.open("b", "k").unwrap();
-    objects.delete("b", vec!["k".into(), "absent".into()]).await.unwrap();
+    objects.delete("b", vec![Deletion::of("k"), Deletion::of("absent")]).await.unwrap();
     assert!(matches!(objects.head("b", "k"), Err(ObjectError::NoSuchKey(_))));
     let mut text = String::new();
     first.read_to_string(&mut text).unwrap();
@@ -116,22 +116,61 @@ async fn copies_share_their_bytes_until_the_last_is_gone() {
     objects.create_bucket("c").await.unwrap();
     objects.put_bytes("b", "k", b"shared", About::default()).await.unwrap();
     let about = About { content_type: Some("x/y".into()), ..About::default() };
-    let copy = objects.copy(("b", "k"), ("c", "l"), Some(about), |_| Ok(())).await.unwrap();
+    let always = || Condition::Always;
+    let copy = objects.copy(("b", "k"), ("c", "l"), always(), |_| Ok(about)).await.unwrap();
     assert_eq!(copy.about.content_type.as_deref(), Some("x/y"));
     assert!(copy.about.checksum.is_some());
-    objects.copy(("b", "k"), ("b", "k"), None, |_| Ok(())).await.unwrap();
-    let refused = objects
-        .copy(("b", "k"), ("b", "m"), None, |object| {
-            Err(ObjectError::Condition(object.key.clone()))
-        })
-        .await;
-    assert!(matches!(refused, Err(ObjectError::Condition(_))));
+    let same = |object: &Object| Ok(object.about.clone());
+    objects.copy(("b", "k"), ("b", "k"), always(), same).await.unwrap();
+    let refused =
+        objects.copy(("b", "k"), ("b", "m"), always(), |_| Err(ObjectError::Source("x"))).await;
+    assert!(matches!(refused, Err(ObjectError::Source(_))));
+    let onto = objects.copy(("b", "k"), ("c", "l"), Condition::Absent, same).await;
+    assert!(matches!(onto, Err(ObjectError::Condition(Unmet::Absence))));
     assert_eq!(files(&dir), 1);
-    objects.delete("b", vec!["k".into()]).await.unwrap();
+    objects.delete("b", vec![Deletion::of("k")]).await.unwrap();
     assert_eq!(objects.read("c", "l").unwrap(), b"shared");
-    objects.delete("c", vec!["l".into()]).await.unwrap();
+    objects.delete("c", vec![Deletion::of("l")]).await.unwrap();
     drop((objects, store));
     assert_eq!(files(&dir), 0);
+}
+
+#[tokio::test]
+async fn a_deletion_happens_only_when_its_condition_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, objects) = with_bucket(&dir).await;
+    let put = objects.put_bytes("b", "k", b"precious", About::default()).await.unwrap();
+    let deletion = || Deletion::of("k");
+    let day = std::time::Duration::from_secs(86_400);
+    let wrong = [
+        Deletion { etag: Some(ETag::Is("0".repeat(32))), ..deletion() },
+        Deletion { size: Some(7), ..deletion() },
+        Deletion { modified: Some(put.modified.plus(day)), ..deletion() },
+        Deletion { key: "absent".into(), etag: Some(ETag::Any), ..Deletion::default() },
+    ];
+    let outcomes = objects.delete("b", wrong.to_vec()).await.unwrap();
+    use ObjectError::{Condition, NoSuchKey};
+    assert!(
+        matches!(
+            &outcomes[..],
+            [
+                Err(Condition(Unmet::ETag)),
+                Err(Condition(Unmet::Size)),
+                Err(Condition(Unmet::Modified)),
+                Err(NoSuchKey(_))
+            ]
+        ),
+        "{outcomes:?}"
+    );
+    assert_eq!(objects.read("b", "k").unwrap(), b"precious");
+    let right = Deletion {
+        etag: Some(ETag::Is(put.etag)),
+        size: Some(8),
+        modified: Some(put.modified),
+        ..deletion()
+    };
+    assert!(objects.delete("b", vec![right]).await.unwrap()[0].is_ok());
+    assert!(objects.head("b", "k").is_err());
 }
 
 #[tokio::test]
@@ -145,15 +184,16 @@ async fn what_never_became_an_object_leaves_no_file() {
         objects.put(bucket, "k", sealed, About::default(), condition)
     };
     assert!(put("absent", Condition::Always).await.is_err());
-    let missing = put("b", Condition::Matches("x".into())).await;
+    let missing = put("b", Condition::Matches(ETag::Is("x".into()))).await;
     assert!(matches!(missing, Err(ObjectError::NoSuchKey(_))));
     assert_eq!(files(&dir), 0);
     let etag = put("b", Condition::Absent).await.unwrap().etag;
     assert!(matches!(put("b", Condition::Absent).await, Err(ObjectError::Condition(_))));
-    let other = put("b", Condition::Matches("other".into())).await;
+    let other = put("b", Condition::Matches(ETag::Is("other".into()))).await;
     assert!(matches!(other, Err(ObjectError::Condition(_))));
     assert_eq!(files(&dir), 1);
-    put("b", Condition::Matches(etag)).await.unwrap();
+    put("b", Condition::Matches(ETag::Is(etag))).await.unwrap();
+    put("b", Condition::Matches(ETag::Any)).await.unwrap();
 }
 
 #[tokio::test]
@@ -194,7 +234,7 @@ async fn a_reset_takes_the_files_along() {
 #[tokio::test]
 async fn buckets_are_named_once_and_deleted_empty() {
     let dir = tempfile::tempdir().unwrap();
-    let (_store, objects) = with_bucket(&dir).await;
+    let (store, objects) = with_bucket(&dir).await;
     objects.create_bucket("a").await.unwrap();
     assert!(matches!(objects.create_bucket("a").await, Err(ObjectError::BucketExists(_))));
     objects.put_bytes("a", "k", b"", About::default()).await.unwrap();
@@ -204,9 +244,15 @@ async fn buckets_are_named_once_and_deleted_empty() {
     };
     assert_eq!(names(""), ["a", "b"]);
     assert_eq!(names("a"), ["b"]);
-    objects.delete("a", vec!["k".into()]).await.unwrap();
+    objects.delete("a", vec![Deletion::of("k")]).await.unwrap();
+    // What was never completed keeps no bucket.
+    let open = objects.create_upload("a", "big", About::default(), None).await.unwrap();
+    let part = sealed(&objects, b"part", &[]);
+    objects.put_part(("a", "big", open), 1, part, None).await.unwrap();
     objects.delete_bucket("a").await.unwrap();
     assert!(matches!(objects.delete_bucket("a").await, Err(ObjectError::NoSuchBucket(_))));
+    drop((objects, store));
+    assert_eq!(files(&dir), 0);
 }
 
 #[tokio::test]
@@ -233,7 +279,8 @@ async fn parts_become_an_object_in_the_order_they_are_named() {
     assert_eq!(listed.iter().map(|part| part.number).collect::<Vec<_>>(), [2, 3]);
     let complete = |named: Vec<CompletedPart>, promised: Option<&str>| {
         let promised = promised.map(|sum| (Algorithm::Crc32, sum.to_owned()));
-        objects.complete_upload(upload, named, promised, Condition::Always)
+        let completion = Completion { parts: named, promised, ..Completion::default() };
+        objects.complete_upload(upload, completion)
     };
     let backwards = complete(vec![named[1].clone(), named[0].clone()], None).await;
     assert!(matches!(backwards, Err(ObjectError::InvalidPartOrder)));
@@ -245,7 +292,12 @@ async fn parts_become_an_object_in_the_order_they_are_named() {
     assert!(matches!(wrong, Err(ObjectError::ChecksumMismatch("CRC32"))));
     let whole = contents[..3].concat();
     let sum = Algorithm::Crc32.of(&whole);
-    let object = complete(named[..3].to_vec(), Some(&sum)).await.unwrap();
+    let done = complete(named[..3].to_vec(), Some(&sum)).await.unwrap();
+    assert_eq!(complete(named[..3].to_vec(), None).await.unwrap(), done);
+    let other = complete(named[..2].to_vec(), None).await;
+    assert!(matches!(other, Err(ObjectError::NoSuchUpload)));
+    let object = objects.head("b", "big").unwrap();
+    assert_eq!((&object.etag, &object.about), (&done.etag, &done.about));
     assert!(object.etag.ends_with("-3"));
     assert_eq!(object.about.checksum.as_ref().unwrap().value, sum);
     assert_eq!(objects.read("b", "big").unwrap(), whole);
@@ -255,10 +307,11 @@ async fn parts_become_an_object_in_the_order_they_are_named() {
     reader.range(FIVE as u64 - 2, 5).read_to_end(&mut crossing).unwrap();
     assert_eq!(crossing, [1, 1, 2, 2, 2]);
     assert!(matches!(objects.parts(upload, 0, 9), Err(ObjectError::NoSuchUpload)));
-    objects.copy(("b", "big"), ("b", "copy"), None, |_| Ok(())).await.unwrap();
-    objects.delete("b", vec!["big".into()]).await.unwrap();
+    let same = |object: &Object| Ok(object.about.clone());
+    objects.copy(("b", "big"), ("b", "copy"), Condition::Always, same).await.unwrap();
+    objects.delete("b", vec![Deletion::of("big")]).await.unwrap();
     assert_eq!(objects.read("b", "copy").unwrap(), whole);
-    objects.delete("b", vec!["copy".into()]).await.unwrap();
+    objects.delete("b", vec![Deletion::of("copy")]).await.unwrap();
     drop(store);
     drop(objects);
     assert_eq!(files(&dir), 0);
@@ -278,7 +331,6 @@ async fn an_aborted_upload_is_gone_with_its_parts() {
     assert_eq!(ids(None), [id, later]);
     assert_eq!(ids(Some(("k", Some(id)))), [later]);
     assert_eq!(ids(Some(("k", None))), []);
-    assert!(matches!(objects.delete_bucket("b").await, Err(ObjectError::BucketNotEmpty(_))));
     objects.abort_upload("b", "k", id).await.unwrap();
     let again = objects.abort_upload("b", "k", id).await;
     assert!(matches!(again, Err(ObjectError::NoSuchUpload)));
