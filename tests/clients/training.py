@@ -10,6 +10,8 @@ import botocore.exceptions
 ROLE = "arn:aws:iam::123456789012:role/SageMaker"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 
+KEPT = {"S3Uri": "s3://training/kept", "LocalPath": "/opt/ml/kept"}
+
 sagemaker = boto3.client("sagemaker")
 s3 = boto3.client("s3")
 logs = boto3.client("logs")
@@ -156,7 +158,7 @@ def scored(name):
 
 def a_job_is_stopped():
     long = {"objective": "binary:logistic", "num_round": "1000000"}
-    sagemaker.create_training_job(**job("long", HyperParameters=long))
+    sagemaker.create_training_job(**job("long", HyperParameters=long, CheckpointConfig=KEPT))
     until(lambda: stage("long") == "Training")
     # A container that is stopped before its first round has no model to leave.
     until(lambda: scored("long"))
@@ -169,6 +171,21 @@ def a_job_is_stopped():
     assert (done["TrainingJobStatus"], done["SecondaryStatus"]) == ("Stopped", "Stopped"), done
     assert done["ProfilingStatus"] == "Disabled"
     s3.head_object(Bucket="training", Key="out/long/output/model.tar.gz")
+
+
+def a_job_goes_on_from_its_checkpoint():
+    # The stopped one has left its last round, and the job without a CheckpointConfig nothing.
+    kept = [entry["Key"] for entry in s3.list_objects_v2(Bucket="training", Prefix="kept/")["Contents"]]
+    rounds = [int(key.removeprefix("kept/xgboost-checkpoint.")) for key in kept]
+    assert rounds, kept
+    further = {"objective": "binary:logistic", "num_round": str(max(rounds) + 3)}
+    sagemaker.create_training_job(**job("further", HyperParameters=further, CheckpointConfig=KEPT))
+    done = wait("further")
+    assert done["TrainingJobStatus"] == "Completed", done.get("FailureReason")
+    found = logs.filter_log_events(
+        logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix="further/", filterPattern="Resuming")
+    said = [event["message"] for event in found["events"]]
+    assert len(said) == 1 and f"Resuming from iteration {max(rounds) + 1}" in said[0], said
 
 
 def time_runs_out():
@@ -195,7 +212,7 @@ def lists():
 
 prepare()
 for step in (a_job_completes, own_metrics, a_job_fails, what_is_refused, a_job_is_stopped,
-             time_runs_out, lists):
+             a_job_goes_on_from_its_checkpoint, time_runs_out, lists):
     started = time.time()
     step()
     print(json.dumps({"step": step.__name__, "seconds": round(time.time() - started, 3)}))

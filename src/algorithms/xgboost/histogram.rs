@@ -17,8 +17,12 @@ pub type Histogram = Vec<Sums>;
 /// Additions below which sharing them out costs more than it saves.
 const WORTH_SHARING: usize = 1 << 15;
 /// Rows up to which every sum is formed in the order of the rows. More rows are summed in equal
-/// blocks of at most as many, and the blocks in their order: that depends on their number alone.
-const BLOCK: usize = 1 << 16;
+/// blocks, and the blocks in their order: that depends on their number alone.
+const BLOCK: usize = 1 << 15;
+/// Blocks there are at most.
+const BLOCKS: usize = 64;
+/// Slots up to which each block has sums of its own; more of them are shared out, not the rows.
+const FEW_SLOTS: usize = 1 << 16;
 
 /// Sums up the gradients of `rows` into `histogram`, whatever it held before. `share` tells whether
 /// other threads have nothing else to do.
@@ -32,7 +36,7 @@ pub fn build(
     let features = data.features();
     histogram.clear();
     histogram.resize(features * data.stride, [0.0; 2]);
-    if rows.len() > BLOCK {
+    if rows.len() > BLOCK && histogram.len() <= FEW_SLOTS {
         let blocks = rows.par_chunks(width(rows.len()));
         let partial: Vec<Histogram> = blocks
             .map(|rows| {
@@ -58,7 +62,7 @@ pub fn build(
 
 /// How many rows each of the equal blocks has.
 fn width(rows: usize) -> usize {
-    rows.div_ceil(rows.div_ceil(BLOCK).max(1)).max(1)
+    rows.div_ceil(rows.div_ceil(BLOCK).clamp(1, BLOCKS)).max(1)
 }
 
 /// Adds the blocks' sums up, slot by slot in the order of the blocks.
