@@ -1,6 +1,6 @@
 """Our xgboost and the XGBoost library, each with the other's models.
 
-    python xgboost_interop.py BINARY {to_library|from_library|refused|agree|ranks|quality}
+    python xgboost_interop.py BINARY {to_library|from_library|refused|agree|ranks|folds|quality}
 """
 
 import json
@@ -276,6 +276,37 @@ def ranks(binary):
             np.testing.assert_allclose(told, scores, atol=2e-5, err_msg=f"{objective} {more} {metric}")
 
 
+def folds(binary):
+    """Of each fold there is a model, and what is printed and written is what the library says of them."""
+    rows, labels, _ = problem("reg:squarederror", rows=300)
+    others, other_labels, _ = problem("reg:squarederror", rows=90, seed=9)
+    with container(binary) as ours:
+        given = {"num_round": 7, "objective": "reg:squarederror", "_kfold": 3, "_num_cv_round": 2}
+        log = ours.train(given, csv(rows, labels), csv(others, other_labels))
+        models = []
+        for fold in range(6):
+            models.append(xgb.Booster())
+            models[-1].load_model(ours.model.with_name(f"xgboost-model-{fold}"))
+        assert sorted(path.name for path in ours.model.parent.iterdir()) == [f"xgboost-model-{n}" for n in range(6)]
+        written = np.loadtxt(ours.opt_ml / "output" / "data" / "predictions.csv", delimiter=",")
+    sets = {"train": xgb.DMatrix(rows, labels), "validation": xgb.DMatrix(others, other_labels)}
+    scores = np.array([
+        [np.sqrt(((model.predict(matrix) - matrix.get_label()) ** 2).mean()) for matrix in sets.values()]
+        for model in models
+    ])
+    printed = re.findall(r"^\[7\]#011train-rmse:(\S+)#011validation-rmse:(\S+)$", log, re.MULTILINE)
+    means = [scores[:3].mean(axis=0), scores[3:].mean(axis=0), scores.mean(axis=0)]
+    np.testing.assert_allclose(np.array(printed, dtype=float), means, atol=2e-5)
+    # Each row's prediction is the mean of one model of each round.
+    all_rows = xgb.DMatrix(np.vstack([rows, others]))
+    predicted = np.array([model.predict(all_rows) for model in models])
+    of_pairs = [(first + second) / 2 for first in predicted[:3] for second in predicted[3:]]
+    np.testing.assert_array_equal(len(written), len(rows) + len(others))
+    apart = np.abs(np.array(of_pairs) - written[:, 1]).min(axis=0)
+    print(f"held-out predictions: max abs difference {apart.max():.3g}")
+    assert apart.max() < 2e-6, apart.max()
+
+
 def quality(binary):
     """Over repeated cross-validation our models are not worse than the library's, beyond noise."""
     for name, objective, load in [
@@ -329,5 +360,5 @@ def loss(predictions, labels):
 
 
 if __name__ == "__main__":
-    parts = [to_library, from_library, refused, agree, ranks, quality]
+    parts = [to_library, from_library, refused, agree, ranks, folds, quality]
     {part.__name__: part for part in parts}[sys.argv[2]](sys.argv[1])

@@ -35,6 +35,11 @@ fn both_order_the_rows_of_queries_alike() {
 }
 
 #[test]
+fn every_fold_leaves_a_model_that_scores_as_printed() {
+    println!("{}", interop("folds"));
+}
+
+#[test]
 fn our_models_are_as_good_as_the_librarys_over_repeated_cross_validation() {
     println!("{}", interop("quality"));
 }
