@@ -2,6 +2,8 @@
 //!
 //! Nothing here waits for a guess: every step waits for what it should bring on the screen.
 
+mod faults;
+
 use super::region::{Region, processes_of, sagebrush};
 use super::tty::Tty;
 use base64::Engine;
@@ -204,6 +206,7 @@ fn steer(tty: &mut Tty, person: &Person) {
     assert!((share() - 0.9).abs() < 1e-6, "a preview changes nothing");
     tty.type_in("a");
     tty.until_gone("asked next");
+    tty.until_gone("asking for the new split");
     tty.until("the new split", |screen| line_with(screen, &["blue", "tumors/1", "80 %"]));
     assert!((share() - 0.8).abs() < 1e-6, "{}", share());
 }

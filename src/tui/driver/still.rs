@@ -85,6 +85,9 @@ impl Still {
         let performer = Performer::new(client, told.clone(), base);
         let look = tokio::spawn(link::look(workspace, known, told));
         let mut eyes = Eyes { performer, asked: HashSet::new(), heard: HashSet::new() };
+        // What a screen asks before there is a region is refused.
+        eyes.perform(settle(&mut state));
+        eyes.wait(&mut state, &mut messages, Duration::ZERO).await?;
         let effects = self.prepare(&mut state, now());
         eyes.perform(effects);
         eyes.wait(&mut state, &mut messages, LOOK).await?;

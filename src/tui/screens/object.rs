@@ -337,7 +337,8 @@ impl View for Browser {
         let now = scene.mirror.row(BUCKET, &self.bucket);
         // What changes in the bucket may change here.
         let changed = now.map(|row| &row.body) != self.seen.as_ref().map(|row| &row.body);
-        if self.listing.is_none() && self.problem.is_none() && (!self.listed || changed) {
+        let due = self.listing.is_none() && self.problem.is_none() && (!self.listed || changed);
+        if due && scene.mirror.connected() {
             self.seen = now.cloned();
             self.list(out);
         }

@@ -66,7 +66,7 @@ static COLUMNS: &[Column] = &[
     columns::CREATED,
 ];
 
-/// `accuracy 0.9778 · train:mlogloss 0.0225`, sorted by the first.
+/// `0.9778 accuracy · 0.0225 train:mlogloss`, sorted by the first.
 fn metrics(row: &Row, scene: &Scene<'_>) -> Cell {
     let job = scene.mirror.row(kind::TRAINING_JOB, facts::property(row, "training-job"));
     let figures = facts::figures(row, job.map(|job| &**job));
@@ -80,7 +80,7 @@ fn metrics(row: &Row, scene: &Scene<'_>) -> Cell {
 }
 
 fn worded(figure: &Figure) -> String {
-    format!("{} {}", figure.name, facts::shown(figure.value))
+    format!("{} {}", facts::shown(figure.value), figure.name)
 }
 
 /// The versions of one group.

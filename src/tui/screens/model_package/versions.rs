@@ -108,7 +108,7 @@ fn best(versions: &BTreeMap<u64, Arc<Row>>, mirror: &Mirror) -> Option<String> {
     let (value, number) = values.iter().copied().reduce(|best, other| {
         if (other.0 > best.0) == more && other.0 != best.0 { other } else { best }
     })?;
-    Some(format!("{name} {} (version {number})", facts::shown(value)))
+    Some(format!("{} {name} (version {number})", facts::shown(value)))
 }
 
 #[cfg(test)]

@@ -254,7 +254,7 @@ fn summary(scene: &Scene<'_>, room: usize) -> String {
 fn nothing(scene: &Scene<'_>) -> String {
     match &scene.mirror.link {
         Some(Link::Untrusted { folder, found }) => format!(
-            "{folder} is new here. Nothing in it has been run. It contains:\n\n  {}\n\n\
+            "{folder} is new to you. Nothing in it has been run. It contains:\n\n  {}\n\n\
              t trusts the folder and starts its region; q leaves.",
             found.join("\n  ")
         ),

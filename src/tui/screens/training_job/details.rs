@@ -117,7 +117,7 @@ impl Details {
 }
 
 /// The text in pieces of at most so many columns; at least one. A piece ends after a space or what
-/// parts a path, if there is one in its second half.
+/// parts a path, if there is one in its second half, or at the last space.
 fn chunks(text: &str, columns: usize) -> Vec<String> {
     let mut pieces = vec![String::new()];
     for char in text.chars() {
@@ -125,8 +125,10 @@ fn chunks(text: &str, columns: usize) -> Vec<String> {
         let Some(last) = pieces.last_mut() else { break };
         if !last.is_empty() && width(last) + wide > columns {
             let cut = last.rfind([' ', '/', ',', ':', '-']).map_or(0, |at| at + 1);
-            let rest =
-                if width(&last[..cut]) * 2 > columns { last.split_off(cut) } else { String::new() };
+            // A word is not torn where it has a line to itself.
+            let space = last.rfind(' ').map(|at| at + 1);
+            let cut = if width(&last[..cut]) * 2 > columns { Some(cut) } else { space };
+            let rest = cut.map_or_else(String::new, |cut| last.split_off(cut));
             last.truncate(last.trim_end().len());
             pieces.push(rest);
         }
@@ -254,6 +256,11 @@ fn identity(row: &Row) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_word_is_not_torn() {
+        assert_eq!(chunks("text/csv · FullyReplicated", 25), ["text/csv ·", "FullyReplicated"]);
+    }
 
     proptest! {
         #[test]
