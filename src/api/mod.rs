@@ -7,6 +7,7 @@
 //! are base64 strings, enums and longs are plain strings and numbers.
 
 pub mod codec;
+pub mod directory;
 pub mod error;
 pub mod event_stream;
 pub mod model;

@@ -13,6 +13,7 @@ mod door;
 mod engine;
 mod fleet;
 mod follow;
+mod foreign;
 mod framing;
 mod gauges;
 mod history;

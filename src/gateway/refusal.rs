@@ -61,6 +61,31 @@ pub(super) fn plain(error: &AwsError) -> Response<Body> {
     answer(error, "application/json", body)
 }
 
+/// An error of the query protocol or of rest-xml, of a service without a model.
+pub(super) fn xml(error: &AwsError, request_id: &str) -> Response<Body> {
+    let [code, message] = escaped(error);
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ErrorResponse><Error><Type>Sender</Type><Code>\
+         {code}</Code><Message>{message}</Message></Error><RequestId>{request_id}</RequestId>\
+         </ErrorResponse>"
+    );
+    answer(error, "text/xml", body)
+}
+
+/// An error as EC2 alone puts it.
+pub(super) fn ec2(error: &AwsError, request_id: &str) -> Response<Body> {
+    let [code, message] = escaped(error);
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error><Code>{code}</Code>\
+         <Message>{message}</Message></Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    );
+    answer(error, "text/xml", body)
+}
+
+fn escaped(error: &AwsError) -> [String; 2] {
+    [&error.code, error.message.as_str()].map(|text| quick_xml::escape::escape(text).into_owned())
+}
+
 fn answer(error: &AwsError, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(super::payload::full(body.into()));
     *response.status_mut() =

@@ -6,6 +6,7 @@
 
 use super::connection::{Handler, Peer};
 use super::door::{Door, Entry, Known, Secret, Words};
+use super::foreign::{Foreign, Form};
 use super::internal::Internal;
 use super::limits::Limits;
 use super::object::Objects;
@@ -15,7 +16,7 @@ use crate::api::error::AwsError;
 use crate::api::model::{self, Protocol, SERVICES, Service};
 use crate::api::{signing, validation};
 use crate::domain::host;
-use crate::region::{Call, Caller, Region};
+use crate::region::{self, Call, Caller, Region};
 use crate::serving::Body;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -61,16 +62,14 @@ enum Plan {
     },
     S3,
     /// Of a service that is not here.
-    Foreign {
-        service: String,
-        cbor: bool,
-    },
+    Foreign(Foreign),
 }
 
 /// How errors are put.
 #[derive(Clone, Copy)]
 enum Wire {
     Modelled(Protocol, &'static Service),
+    Foreign(Form),
     S3,
     Plain,
 }
@@ -135,7 +134,7 @@ impl Router {
             Plan::S3 => self.object(incomer).await,
             Plan::Internal => self.internal(incomer).await,
             Plan::Unknown { error, .. } => Err(error),
-            Plan::Foreign { service, .. } => Err(foreign(&service)),
+            Plan::Foreign(foreign) => Err(foreign.error()),
         }
     }
 
@@ -168,6 +167,10 @@ impl Router {
             None => form_target(&head, &body)?,
         };
         let Target { service, operation, protocol } = target;
+        if !self.region.simulates(service.name, operation.name) {
+            // Before its input is looked at: what is wrong with that helps nobody.
+            return Err(region::error::not_simulated(service.name, operation.name));
+        }
         let input = codec::decode_input(protocol, service, operation, &head, &body)?;
         validation::check(service, operation, &input)?;
         let call = Call {
@@ -255,14 +258,11 @@ fn form_target(head: &Head<'_>, body: &[u8]) -> Result<Target, AwsError> {
     match codec::identify(head, body) {
         Identified::Call(target) => Ok(target),
         Identified::Unknown { error, .. } => Err(error),
-        Identified::Nothing => Err(match scope_service(head) {
-            Some(service) if !is_modelled(&service) => foreign(&service),
-            _ => AwsError::new(
-                400,
-                "MissingAction",
-                "The form names no Action and Version of a service that is here.",
-            ),
-        }),
+        Identified::Nothing => Err(AwsError::new(
+            400,
+            "MissingAction",
+            "The form names no Action and Version of a service that is here.",
+        )),
     }
 }
 
@@ -275,7 +275,7 @@ impl Plan {
         // S3's relatives sign as S3 does and are told by their hosts.
         let elsewhere = other_than_s3(head);
         if let Some(service) = elsewhere.as_deref().filter(|host| host.starts_with("s3")) {
-            return Self::Foreign { service: service.to_owned(), cbor: false };
+            return Self::Foreign(Foreign::of(head, service.to_owned(), None));
         }
         if matches!(scope.as_deref(), Some("s3" | "s3express")) {
             return Self::S3;
@@ -284,7 +284,10 @@ impl Plan {
             return Self::Address;
         }
         if head.path == "/" && is_form(head) {
-            return Self::Form;
+            return match scope {
+                Some(service) if !is_modelled(&service) => Self::foreign(head, &service),
+                _ => Self::Form,
+            };
         }
         match codec::identify(head, b"") {
             Identified::Call(target) if target.service.name == "sagemaker-runtime" => {
@@ -296,23 +299,23 @@ impl Plan {
             }
             Identified::Nothing => {}
         }
-        let cbor = head.headers.contains_key("smithy-protocol");
-        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
         if let Some(service) = scope {
-            return Self::Foreign { service, cbor };
+            return Self::foreign(head, &service);
         }
-        if let Some(target) = target {
-            let service = target.split(['.', '_']).next().unwrap_or(target).to_lowercase();
-            return Self::Foreign { service, cbor };
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let named = target
+            .map(|target| target.split(['.', '_']).next().unwrap_or(target).to_lowercase())
+            .or_else(|| head.headers.contains_key("smithy-protocol").then(|| head.path.to_owned()))
+            // Neither signed nor otherwise of a service that is known: its host says whose it is.
+            .or(elsewhere);
+        match named {
+            Some(service) => Self::Foreign(Foreign::of(head, service, None)),
+            None => Self::S3,
         }
-        if cbor {
-            return Self::Foreign { service: head.path.to_owned(), cbor };
-        }
-        // Neither signed nor otherwise of a service that is known: its host says whose it is.
-        if let Some(service) = elsewhere {
-            return Self::Foreign { service, cbor };
-        }
-        Self::S3
+    }
+
+    fn foreign(head: &Head<'_>, scope: &str) -> Self {
+        Self::Foreign(Foreign::of(head, scope.to_owned(), Some(scope)))
     }
 
     fn wire(&self) -> Wire {
@@ -327,9 +330,7 @@ impl Plan {
             }
             Self::Unknown { service, protocol, .. } => Wire::Modelled(*protocol, service),
             Self::Form | Self::Address => modelled(Protocol::Query, "sts"),
-            Self::Foreign { service, .. } if speaks_xml(service) => Wire::S3,
-            Self::Foreign { cbor: true, .. } => modelled(Protocol::Cbor, "cloudwatch"),
-            Self::Foreign { .. } => modelled(Protocol::AwsJson11, "sagemaker"),
+            Self::Foreign(foreign) => Wire::Foreign(foreign.form()),
         }
     }
 
@@ -337,6 +338,7 @@ impl Plan {
         match self {
             Self::S3 => Words::S3,
             Self::Form | Self::Address => Words::Xml,
+            Self::Foreign(foreign) if foreign.form().is_xml() => Words::Xml,
             _ => Words::Json,
         }
     }
@@ -348,13 +350,14 @@ impl Wire {
             Self::Modelled(protocol, service) => {
                 codec::encode_error(protocol, service, error, request_id).map(payload::full)
             }
+            Self::Foreign(form) => form.answer(error, request_id),
             Self::S3 => codec::encode_error_of(error, resource, request_id).map(payload::full),
             Self::Plain => refusal::plain(error),
         }
     }
 }
 
-fn is_form(head: &Head<'_>) -> bool {
+pub(super) fn is_form(head: &Head<'_>) -> bool {
     head.headers
         .get(http::header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
@@ -378,29 +381,12 @@ fn other_than_s3(head: &Head<'_>) -> Option<String> {
     if host::is_s3(&name) { None } else { host::service(&name).map(str::to_owned) }
 }
 
-/// Services that are not here and whose clients read nothing but XML.
-fn speaks_xml(service: &str) -> bool {
-    ["s3-", "s3express", "route53", "cloudfront"].iter().any(|start| service.starts_with(start))
-}
-
 /// Whether requests signed for this service reach a model of ours.
 fn is_modelled(signing_name: &str) -> bool {
     SERVICES
         .iter()
         .filter_map(|name| model::service(name))
         .any(|service| service.signing_name == signing_name)
-}
-
-fn foreign(service: &str) -> AwsError {
-    AwsError::new(
-        400,
-        "UnsupportedOperation",
-        format!(
-            "{} is not a service that Sagebrush simulates. Nothing was done. It has {}.",
-            service.escape_default(),
-            SERVICES.join(", ")
-        ),
-    )
 }
 
 /// A handler that panics takes neither its connection nor its worker with it.

@@ -75,7 +75,7 @@ fn planned(method: &str, target: &str, pairs: &[(&'static str, &str)]) -> String
         }
         Plan::Invoke(target) => format!("Invoke({})", target.operation.name),
         Plan::Unknown { service, .. } => format!("Unknown({})", service.name),
-        Plan::Foreign { service, .. } => format!("Foreign({service})"),
+        Plan::Foreign(foreign) => format!("Foreign({})", foreign.service),
         Plan::Internal => "Internal".into(),
         Plan::Form => "Form".into(),
         Plan::Address => "Address".into(),

@@ -22,3 +22,14 @@ fn the_models_are_what_their_script_makes() {
         );
     }
 }
+
+#[test]
+fn the_directory_of_services_is_what_its_script_makes() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let made = tempfile::tempdir().unwrap();
+    let mut make = Command::new(python::venv());
+    python::isolated(&mut make);
+    python::succeed(make.arg(kept.join("services.py")).arg(made.path()));
+    let read = |folder: &Path| std::fs::read(folder.join("services.json")).unwrap();
+    assert!(read(&kept) == read(made.path()), "services.json is not what services.py makes");
+}

@@ -14,6 +14,7 @@ use sagebrush::gateway::Limits;
 #[case::sts("sts.py")]
 #[case::logs("logs.py")]
 #[case::recorded("recorded.py")]
+#[case::unsimulated("unsimulated.py")]
 #[case::names("names.py")]
 #[case::lists("lists.py")]
 fn as_botocore_sees_it(#[case] script: &str) {

@@ -34,7 +34,7 @@ fn labels<'t, 'p>(template: &'t str, path: &'p str) -> Option<Vec<(&'t str, &'p 
     }
 }
 
-pub(super) fn matches(template: &str, path: &str) -> bool {
+pub(in crate::api) fn matches(template: &str, path: &str) -> bool {
     labels(template, path).is_some()
 }
 
