@@ -1,6 +1,6 @@
 //! A region inside this process: what `serve` runs and what `run` makes for the time of a script.
 
-use super::workspace::{DurabilitySetting, IamSetting, Workspace, WorkspaceError};
+use super::workspace::{DurabilitySetting, HoldSetting, IamSetting, Workspace, WorkspaceError};
 use crate::api::signing;
 use crate::client::{Attached, Client};
 use crate::domain::instance::{Catalog, CatalogError};
@@ -77,6 +77,8 @@ impl Host {
                 strict: settings.iam == Some(IamSetting::Strict),
                 quotas: settings.quotas.unwrap_or_default(),
             },
+            hold: settings.hold.map(HoldSetting::times).unwrap_or_default(),
+            seeds: Some(workspace.folder.join("buckets")),
         })
         .await?;
         // The store has made and checked the folder by now; the key goes into it.

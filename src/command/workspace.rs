@@ -1,10 +1,11 @@
 //! A workspace: the folder that a region lives in, and what its `workspace.toml` says.
 
 use crate::domain::arn::Place;
-use crate::region::Quotas;
+use crate::region::{HoldTimes, Quotas};
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What the region keeps lies under this name in the workspace.
 const KEPT: &str = ".sagebrush";
@@ -40,6 +41,8 @@ pub struct Settings {
     pub pace: Option<f64>,
     /// `process` (the default) or `full`: commits survive a power cut too.
     pub durability: Option<DurabilitySetting>,
+    /// How long DescribeEndpoint and DescribeTrainingJob wait for what is in transition.
+    pub hold: Option<HoldSetting>,
     /// A table of instance types that replaces or adds to the catalog, as a path from here.
     pub instances: Option<PathBuf>,
     /// `lenient` (the default): a role that the region does not know may do everything. `strict`:
@@ -61,6 +64,24 @@ pub enum IamSetting {
 pub enum DurabilitySetting {
     Process,
     Full,
+}
+
+/// How long an answer may wait for its resource to settle, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldSetting {
+    pub endpoints: Option<u64>,
+    pub jobs: Option<u64>,
+}
+
+impl HoldSetting {
+    pub fn times(self) -> HoldTimes {
+        let usual = HoldTimes::default();
+        HoldTimes {
+            endpoints: self.endpoints.map_or(usual.endpoints, Duration::from_millis),
+            jobs: self.jobs.map_or(usual.jobs, Duration::from_millis),
+        }
+    }
 }
 
 /// A folder and its settings.
@@ -131,6 +152,13 @@ impl Settings {
         if settings.pace.is_some_and(|pace| !pace.is_finite() || pace < 1.0) {
             return Err("pace must be 1 or more".into());
         }
+        let HoldTimes { endpoints, jobs } = settings.hold.unwrap_or_default().times();
+        if endpoints.max(jobs) > HoldTimes::LONGEST {
+            return Err(format!(
+                "hold must be at most {} milliseconds, for clients give up waiting for an answer",
+                HoldTimes::LONGEST.as_millis()
+            ));
+        }
         Ok(settings)
     }
 }
@@ -148,6 +176,11 @@ mod tests {
             (settings.pace, settings.durability),
             (Some(60.0), Some(DurabilitySetting::Full))
         );
+        let hold = Settings::parse("hold = { jobs = 2000 }").unwrap().hold.unwrap().times();
+        assert_eq!(
+            (hold.endpoints, hold.jobs),
+            (Duration::from_millis(100), Duration::from_secs(2))
+        );
         for bad in [
             "account = \"1\"",
             "region = \"US\"",
@@ -155,6 +188,7 @@ mod tests {
             "colour = 1",
             "port = 99999",
             "ports = [0]",
+            "hold = { jobs = 60000 }",
         ] {
             assert!(Settings::parse(bad).is_err(), "{bad}");
         }

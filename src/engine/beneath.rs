@@ -5,7 +5,7 @@
 //! symbolic link, by the kernel in one step where it can (`openat2`), else one by one.
 
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// A path of plain components: no root, no `..`, nothing that a file system cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Relative(PathBuf);
+pub(crate) struct Relative(PathBuf);
 
 /// Linux's limits of a component and of a path.
 const MAX_COMPONENT: usize = 255;
@@ -54,7 +54,7 @@ impl Relative {
 }
 
 /// A handle on the folder.
-pub(super) struct Beneath {
+pub(crate) struct Beneath {
     root: OwnedFd,
 }
 
@@ -80,6 +80,27 @@ impl Beneath {
         self.at(path, true, |folder, name| {
             Ok(rustix::fs::openat(folder, name, flags, Mode::from_raw_mode(mode))?.into())
         })
+    }
+
+    /// What lies in a folder, by name: whether it is a folder. Only regular files and folders whose
+    /// names are text are told of.
+    pub fn entries(&self, path: &Relative) -> io::Result<Vec<(String, bool)>> {
+        let folder = self.folder(path.as_path(), false)?;
+        let mut found = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().to_str() else { continue };
+            if matches!(name, "." | "..") {
+                continue;
+            }
+            let facts = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+            match FileType::from_raw_mode(facts.st_mode) {
+                FileType::Directory => found.push((name.to_owned(), true)),
+                FileType::RegularFile => found.push((name.to_owned(), false)),
+                _ => {}
+            }
+        }
+        Ok(found)
     }
 
     /// Opens a regular file to read.

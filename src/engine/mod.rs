@@ -5,7 +5,7 @@
 //! its address, its exit and its output.
 
 pub mod archive;
-mod beneath;
+pub(crate) mod beneath;
 pub mod image;
 mod lines;
 pub mod opt_ml;

@@ -4,7 +4,7 @@
 use super::{Refusal, Region};
 use super::{
     endpoint, endpoint_config, iam, logs, model, model_package, model_package_group, recorded, s3,
-    sts, tag, training_job,
+    search, sts, tag, training_job,
 };
 use crate::api::model::Structure;
 use futures::future::BoxFuture;
@@ -205,6 +205,7 @@ pub fn table() -> &'static Table {
         logs::rows(&mut table);
         recorded::rows(&mut table);
         s3::rows(&mut table);
+        search::rows(&mut table);
         table
     });
     &TABLE

@@ -15,6 +15,7 @@ pub mod endpoint_config;
 pub mod error;
 pub mod family;
 mod history;
+mod hold;
 mod iam;
 pub mod listing;
 mod log_sink;
@@ -26,6 +27,8 @@ mod objects;
 mod open;
 mod recorded;
 mod s3;
+mod search;
+mod seeds;
 pub mod sts;
 pub mod tag;
 mod tasks;
@@ -38,6 +41,7 @@ mod work;
 pub use admission::{Resources, Turns};
 pub use dispatch::{Answer, Behaviour, Call, Caller, Members, Route};
 pub use error::Refusal;
+pub use hold::HoldTimes;
 pub use iam::{IamOptions, Quotas};
 pub use open::{OpenError, RegionOptions};
 pub use view::View;
@@ -70,6 +74,8 @@ pub struct Region {
     monitors: training_job::Monitors,
     sessions: sts::Sessions,
     access: iam::access::Access,
+    /// Answers that wait for their resource to settle.
+    holds: hold::Holds,
     tasks: Tasks,
 }
 
@@ -88,6 +94,11 @@ impl Region {
         }
         iam::access::check_passed_roles(self, &call).map_err(|refusal| refusal.to_aws(service))?;
         route.handle(Arc::clone(self), call).await.map_err(|refusal| refusal.to_aws(service))
+    }
+
+    /// Whether the operation has a row: what has none is not simulated.
+    pub fn simulates(&self, service: &str, operation: &str) -> bool {
+        dispatch::table().route(service, operation).is_some()
     }
 
     pub fn store(&self) -> &Store {

@@ -302,10 +302,16 @@ fn find(region: &Region, text: &str) -> Result<Row, Refusal> {
         .ok_or_else(|| absent(region, &name))
 }
 
-async fn describe(region: Arc<Region>, call: Call) -> Answer {
-    let mut body = find(&region, call.input.name("ModelPackageName"))?.body;
+/// What Describe and Search show of a package.
+pub(super) fn document(row: Row) -> Value {
+    let mut body = row.body;
     // Packages of earlier versions were kept without it.
     family::default(&mut body, "SkipModelValidation", "None");
+    body
+}
+
+async fn describe(region: Arc<Region>, call: Call) -> Answer {
+    let mut body = document(find(&region, call.input.name("ModelPackageName"))?);
     if call.input.text("IncludedData") == Some("MetadataOnly")
         && let Some(card) = body.get_mut("ModelCard").filter(|card| card.is_object())
     {

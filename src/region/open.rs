@@ -1,6 +1,8 @@
 //! From a workspace's folder to a running region, back to an empty one, and to the end.
 
 use super::admission::{self, Admission};
+use super::hold::{self, HoldTimes, Holds};
+use super::seeds;
 use super::{
     IamOptions, Region, buckets, endpoint, history, iam, sts::Sessions, tasks::Tasks, training_job,
     work,
@@ -29,6 +31,10 @@ pub struct RegionOptions {
     /// second.
     pub pace: f64,
     pub iam: IamOptions,
+    /// How long Describe waits for a resource in transition to settle.
+    pub hold: HoldTimes,
+    /// The folder whose files become objects (`buckets/` of the workspace).
+    pub seeds: Option<PathBuf>,
 }
 
 /// Why a region did not open.
@@ -65,6 +71,7 @@ impl Region {
             monitors: training_job::Monitors::default(),
             sessions: Sessions::default(),
             access: iam::access::Access::default(),
+            holds: Holds::default(),
             tasks: Tasks::new(),
         });
         region.start().await?;
@@ -78,7 +85,9 @@ impl Region {
         ready.await?;
         self.sessions.load(&self.store, self.now())?;
         work::begin(self)?;
+        seeds::take_in(self, None).await?;
         self.spawn(work::beat(Arc::clone(self)));
+        self.spawn(hold::follow(Arc::clone(self)));
         self.spawn(buckets::beat(Arc::clone(self)));
         self.spawn(history::beat(Arc::clone(self)));
         self.spawn(training_job::reconcile(Arc::clone(self)));

@@ -2,7 +2,7 @@
 //!
 //! What a pretended container does is written in its image's name: `fake/healthy`, `fake/exits`, …
 
-use super::{Call, Caller, OpenError, Region, RegionOptions};
+use super::{Call, Caller, HoldTimes, OpenError, Region, RegionOptions};
 use crate::api::error::AwsError;
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
@@ -235,9 +235,14 @@ pub struct Bench {
 
 impl Bench {
     pub async fn new() -> Self {
+        Self::holding(HoldTimes::default()).await
+    }
+
+    /// One whose answers wait for so long.
+    pub async fn holding(hold: HoldTimes) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Arc::new(FakeEngine::default());
-        let region = open(&folder, &engine).await;
+        let region = open_holding(&folder, &engine, hold).await;
         Self { region, engine, folder }
     }
 
@@ -267,6 +272,11 @@ impl Bench {
         let engine = Arc::new(FakeEngine::default());
         let region = open(&folder, &engine).await;
         Self { region, engine, folder }
+    }
+
+    /// The folder whose files become objects.
+    pub fn seeds(&self) -> PathBuf {
+        self.folder.path().join("buckets")
     }
 
     pub async fn call(&self, operation: &'static str, input: Value) -> Result<Value, AwsError> {
@@ -351,6 +361,14 @@ fn empty_archive() -> Vec<u8> {
 }
 
 async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Region> {
+    open_holding(folder, engine, HoldTimes::default()).await
+}
+
+async fn open_holding(
+    folder: &tempfile::TempDir,
+    engine: &Arc<FakeEngine>,
+    hold: HoldTimes,
+) -> Arc<Region> {
     loop {
         let engine: Arc<dyn Engine> = Arc::clone(engine) as _;
         let opened = Region::open(RegionOptions {
@@ -363,6 +381,8 @@ async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Regio
             seed: 1,
             pace: 1000.0,
             iam: crate::region::IamOptions::default(),
+            hold,
+            seeds: Some(folder.path().join("buckets")),
         })
         .await;
         match opened {

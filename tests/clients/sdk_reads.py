@@ -3,6 +3,7 @@ command or script of the caller's own comes to."""
 
 import io
 import json
+import os
 import tarfile
 import time
 
@@ -234,6 +235,60 @@ def what_is_missing_says_where_to_put_it():
         assert text in endpoint["FailureReason"], endpoint
 
 
+def the_workspace_s_own_files():
+    """What is said to be done about a missing object is true."""
+    folder = os.path.join(os.environ["WORKSPACE"], "buckets", "sagemaker-sample-files", "datasets")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "iris.csv"), "wb") as file:
+        file.write(s3.get_object(Bucket="reads", Key="train/rows.csv")["Body"].read())
+    done = job("seeded", uri="s3://sagemaker-sample-files/datasets/iris.csv")
+    assert done["TrainingJobStatus"] == "Completed", done
+    s3.download_file("reads", "out/first/output/model.tar.gz", os.path.join(folder, "model.tar.gz"))
+    endpoint = deploy("seeded", "s3://sagemaker-sample-files/datasets/model.tar.gz")
+    assert endpoint["EndpointStatus"] == "InService", endpoint
+
+
+def search(resource, *filters, **more):
+    found = sagemaker.search(Resource=resource, **(
+        {"SearchExpression": {"Filters": list(filters)}} if filters else {}), **more)
+    return [record[resource] for record in found["Results"]]
+
+
+def where(name, operator, value):
+    return {"Name": name, "Operator": operator, "Value": value}
+
+
+def searched():
+    first = sagemaker.describe_training_job(TrainingJobName="first")
+    artifact = first["ModelArtifacts"]["S3ModelArtifacts"]
+    # As the SDK's ModelCard and register() ask.
+    found = search("TrainingJob", where("ModelArtifacts.S3ModelArtifacts", "Equals", artifact))
+    assert [job["TrainingJobName"] for job in found] == ["first"], found
+    for member in ("HyperParameters", "OutputDataConfig", "TrainingJobArn", "FinalMetricDataList"):
+        assert found[0][member] == first[member], member
+    groups = search("ModelPackageGroup", where("ModelPackageGroupName", "Equals", "reads"))
+    assert [group["ModelPackageGroupName"] for group in groups] == ["reads"], groups
+    packages = search("ModelPackage", where("ModelPackageGroupName", "Equals", "reads"),
+                      where("ModelApprovalStatus", "Equals", "PendingManualApproval"))
+    assert [package["ModelPackageVersion"] for package in packages] == [1], packages
+    live = search("Endpoint", where("EndpointName", "Equals", "live"))
+    assert live[0]["ProductionVariants"][0]["VariantName"] == "AllTraffic", live
+    sagemaker.add_tags(ResourceArn=first["TrainingJobArn"], Tags=[{"Key": "team", "Value": "blue"}])
+    tagged = search("TrainingJob", where("Tags.team", "Equals", "blue"))
+    assert [job["Tags"] for job in tagged] == [[{"Key": "team", "Value": "blue"}]], tagged
+    failed = search("TrainingJob", where("TrainingJobStatus", "Equals", "Failed"))
+    assert {job["TrainingJobName"] for job in failed} >= {"entry", "script"}, failed
+    young = search("TrainingJob", where("CreationTime", "GreaterThan", "2000-01-01T00:00:00"), MaxResults=100)
+    assert len(young) == sagemaker.search(Resource="TrainingJob")["TotalHits"]["Value"]
+    pages = sagemaker.get_paginator("search").paginate(
+        Resource="TrainingJob", SortBy="TrainingJobName", SortOrder="Ascending", PaginationConfig={"PageSize": 2})
+    names = [record["TrainingJob"]["TrainingJobName"] for page in pages for record in page["Results"]]
+    assert names == sorted(names) and len(names) == len(young), names
+    refused("ValidationException", ["Unknown property name: Colour"], search,
+            resource="TrainingJob", SortBy="Colour")
+    refused("UnsupportedOperation", ["Resource Experiment"], search, resource="Experiment")
+
+
 def links_are_not_extracted():
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -253,7 +308,8 @@ def keys_with_empty_names():
 
 prepare()
 for step in (training, https_addresses, nothing_runs_in_the_place_of_own_code, hosting, registry,
-             what_is_missing_says_where_to_put_it, links_are_not_extracted, keys_with_empty_names):
+             what_is_missing_says_where_to_put_it, the_workspace_s_own_files, searched,
+             links_are_not_extracted, keys_with_empty_names):
     started = time.time()
     step()
     print(json.dumps({"step": step.__name__, "seconds": round(time.time() - started, 3)}))

@@ -5,7 +5,7 @@ use sagebrush::domain::instance::Catalog;
 use sagebrush::domain::time::SystemClock;
 use sagebrush::engine::{Container, ContainerSpec, Engine, EngineError};
 use sagebrush::gateway::{Credentials, Gateway, GatewayOptions, Limits, PortChoice, Running};
-use sagebrush::region::{Region, RegionOptions};
+use sagebrush::region::{HoldTimes, Region, RegionOptions};
 use sagebrush::store::Durability;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -60,6 +60,8 @@ impl Gate {
                 seed: 1,
                 pace: 1.0,
                 iam: sagebrush::region::IamOptions::default(),
+                hold: HoldTimes::default(),
+                seeds: None,
             })
             .await
             .unwrap();

@@ -3,10 +3,11 @@
 //! The task reports to the endpoint's own task and takes one order from it: to stop. It knows
 //! nothing of fleets, traffic or rows.
 
-use super::super::{Region, View, log_sink::LogSink, objects, training_job};
+use super::super::{Region, View, log_sink::LogSink, objects, seeds, training_job};
 use super::board::Board;
 use super::diary::{Diary, Phase};
 use super::record::Variant;
+use crate::domain::s3_uri::S3Uri;
 use crate::engine::archive::Caps;
 use crate::engine::opt_ml::{self, LayoutError, ModelSource};
 use crate::engine::own_code::OwnCode;
@@ -215,6 +216,7 @@ impl Launch {
     async fn extract(&self, index: usize, container: &Value) -> Result<(), String> {
         let source = ModelSource::of(container);
         let uri = source.as_ref().map(|source| source.uri.clone()).unwrap_or_default();
+        self.take_in(&uri).await;
         let objects = objects::of(&self.region);
         let root = self.root(index);
         let laid_out = tokio::task::spawn_blocking(move || {
@@ -238,6 +240,17 @@ impl Launch {
             )),
             Ok(Err(error)) => Err(format!("The model could not be laid out: {error}")),
             Err(error) => Err(format!("The model could not be laid out: {error}")),
+        }
+    }
+
+    /// An artifact that is missing may lie in the workspace's own folder.
+    async fn take_in(&self, uri: &str) {
+        let Ok(S3Uri { bucket, key }) = S3Uri::parse(uri) else { return };
+        if self.region.store().objects().head(&bucket, &key).is_ok() {
+            return;
+        }
+        if let Err(fault) = seeds::take_in(&self.region, Some(&bucket)).await {
+            tracing::warn!(%fault, bucket, "cannot take the workspace's files into S3");
         }
     }
 

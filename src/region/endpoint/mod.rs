@@ -26,7 +26,7 @@ pub use reconciler::reconcile;
 use super::dispatch::Table;
 use super::family::{self, Family};
 use super::work::Life;
-use super::{Answer, Call, Refusal, Region, View, billing, listing, work};
+use super::{Answer, Call, Refusal, Region, View, billing, hold, listing, work};
 use crate::domain::kind;
 use crate::domain::time::Timestamp;
 use crate::store::{Change, Query, Row, StoreError};
@@ -156,7 +156,11 @@ fn add(sum: &mut BTreeMap<String, u32>, fleet: &Fleet) {
 }
 
 async fn describe(region: Arc<Region>, call: Call) -> Answer {
-    Ok(FAMILY.find(&region, call.input.name("EndpointName"))?.body)
+    let name = call.input.name("EndpointName");
+    let changing = |row: &Row| Status::parse(&row.status).is_some_and(Status::is_in_progress);
+    let longest = region.options().hold.endpoints;
+    let look = || FAMILY.find(&region, name);
+    Ok(hold::settled(&region, kind::ENDPOINT, longest, changing, look).await?.body)
 }
 
 async fn list(region: Arc<Region>, call: Call) -> Answer {

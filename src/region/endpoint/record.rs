@@ -264,7 +264,10 @@ fn variant_of(
     now: Timestamp,
 ) -> Result<Variant, Refusal> {
     let name = document.name("VariantName");
-    let model_name = document.name("ModelName");
+    let pool = document.list("InstancePools").iter().min_by_key(|pool| pool.integer("Priority"));
+    // The pool that is used may have a model of its own in the place of the variant's.
+    let own = pool.and_then(|pool| pool.text("ModelNameOverride")).filter(|own| !own.is_empty());
+    let model_name = own.unwrap_or_else(|| document.name("ModelName"));
     if model_name.is_empty() {
         return Err(Refusal::Invalid(format!(
             "Production variant {name} names no model: inference components are not simulated by \
@@ -277,11 +280,7 @@ fn variant_of(
     model::servable(&row)?;
     let serverless = document.part("ServerlessConfig").cloned();
     let scaling = document.part("ManagedInstanceScaling");
-    let pool = document
-        .list("InstancePools")
-        .iter()
-        .min_by_key(|pool| pool.integer("Priority"))
-        .and_then(|pool| pool.text("InstanceType"));
+    let pool = pool.and_then(|pool| pool.text("InstanceType"));
     let count = document
         .integer("InitialInstanceCount")
         .or_else(|| scaling.and_then(|scaling| scaling.integer("MinInstanceCount")))

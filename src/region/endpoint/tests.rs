@@ -1,5 +1,6 @@
 //! The reconciler against containers that are well, that end, that stay silent, that die later.
 
+use super::super::HoldTimes;
 use super::super::testing::Bench;
 use crate::domain::kind::ENDPOINT;
 use serde_json::{Value, json};
@@ -41,6 +42,38 @@ async fn healthy_instances_are_in_service() {
         "Cannot create already existing endpoint \
          \"arn:aws:sagemaker:us-east-1:123456789012:endpoint/e\"."
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pool_that_is_used_brings_its_own_model() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({})).await;
+    let pools = json!([
+        {"InstanceType": "ml.c5.large", "Priority": 2},
+        {"InstanceType": "ml.m5.large", "Priority": 1, "ModelNameOverride": "well"},
+    ]);
+    let pooled = json!({"InstanceType": null, "InstancePools": pools});
+    bench.config("ends", "fake/exits", pooled).await;
+    create(&bench, "e", "ends").await;
+    let row = bench.until_status(ENDPOINT, "e", "InService").await;
+    let image = &row.body["ProductionVariants"][0]["DeployedImages"][0]["SpecifiedImage"];
+    assert_eq!(image, "fake/healthy");
+}
+
+/// A describing call comes back when the row has settled, however many steps that took.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_describe_waits_for_its_endpoint_to_settle() {
+    let hold = HoldTimes { endpoints: HoldTimes::LONGEST, ..HoldTimes::default() };
+    let bench = Bench::holding(hold).await;
+    bench.config("well", "fake/healthy", json!({"InitialInstanceCount": 2})).await;
+    for name in ["a", "B", "c"] {
+        create(&bench, name, "well").await;
+        let seen = bench.call("DescribeEndpoint", json!({"EndpointName": name})).await.unwrap();
+        assert_eq!(seen["EndpointStatus"], "InService");
+    }
+    bench.call("DeleteEndpoint", json!({"EndpointName": "a"})).await.unwrap();
+    let gone = bench.call("DescribeEndpoint", json!({"EndpointName": "a"})).await.unwrap_err();
+    assert!(gone.message.starts_with("Could not find endpoint"), "{}", gone.message);
 }
 
 #[tokio::test(flavor = "multi_thread")]

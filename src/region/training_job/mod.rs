@@ -24,7 +24,9 @@ pub(super) use record::text_map;
 pub(super) use spec::size as instance_size;
 
 use super::dispatch::Table;
-use super::{Answer, Call, Refusal, Region, View, billing, error, family, listing, objects, tag};
+use super::{
+    Answer, Call, Refusal, Region, View, billing, error, family, hold, listing, objects, seeds, tag,
+};
 use crate::domain::kind;
 use crate::domain::time::Timestamp;
 use crate::store::{Row, StoreError};
@@ -100,10 +102,7 @@ fn not_found() -> Refusal {
 
 async fn create(region: Arc<Region>, mut call: Call) -> Answer {
     rules::check(&call.input)?;
-    let look = (call.input.clone(), objects::of(&region), region.place().region.clone());
-    tokio::task::spawn_blocking(move || rules::inputs_exist(&look.0, &*look.1, &look.2))
-        .await
-        .map_err(|error| Refusal::Store(StoreError::Io(std::io::Error::other(error))))??;
+    inputs_exist(&region, &call.input).await?;
     let tags = tag::taken_from(&mut call.input)?;
     let name = call.input.name("TrainingJobName").to_owned();
     let arn = arn(&region, &name);
@@ -133,6 +132,22 @@ async fn create(region: Arc<Region>, mut call: Call) -> Answer {
             Ok(json!({"TrainingJobArn": arn}))
         })
         .await
+}
+
+/// Refuses a job whose channels name nothing, once the workspace's own files have been looked at.
+async fn inputs_exist(region: &Arc<Region>, input: &Value) -> Result<(), Refusal> {
+    let look = || {
+        let look = (input.clone(), objects::of(region), region.place().region.clone());
+        tokio::task::spawn_blocking(move || rules::inputs_exist(&look.0, &*look.1, &look.2))
+    };
+    let failed = |error| Refusal::Store(StoreError::Io(std::io::Error::other(error)));
+    if look().await.map_err(failed)?.is_ok() {
+        return Ok(());
+    }
+    for bucket in rules::buckets(input) {
+        seeds::take_in(region, Some(&bucket)).await?;
+    }
+    look().await.map_err(failed)?
 }
 
 /// The caller's document with what the service fills in.
@@ -185,12 +200,16 @@ fn find(region: &Region, name: &str) -> Result<Row, Refusal> {
 }
 
 async fn describe(region: Arc<Region>, call: Call) -> Answer {
-    Ok(document(find(&region, call.input.name("TrainingJobName"))?))
+    let name = call.input.name("TrainingJobName");
+    let running = |row: &Row| Status::parse(&row.status).is_some_and(|it| !it.is_terminal());
+    let longest = region.options().hold.jobs;
+    let look = || find(&region, name);
+    Ok(document(hold::settled(&region, kind::TRAINING_JOB, longest, running, look).await?))
 }
 
 /// What Describe and Search show of a job: the row's document with the members that the service
 /// always returns, so that jobs of earlier versions have them too.
-fn document(row: Row) -> Value {
+pub(super) fn document(row: Row) -> Value {
     let mut body = row.body;
     if let Some(output) = body.get_mut("OutputDataConfig") {
         // The SDK indexes it; without a key the service says "".

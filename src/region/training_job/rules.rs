@@ -203,6 +203,15 @@ fn checkpoints(input: &Value) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The buckets that the channels name.
+pub fn buckets(input: &Value) -> BTreeSet<String> {
+    let uri = |channel: &Value| {
+        let uri = channel.pointer("/DataSource/S3DataSource/S3Uri")?.as_str()?;
+        S3Uri::parse(uri).ok().map(|uri| uri.bucket)
+    };
+    input.list("InputDataConfig").iter().filter_map(uri).collect()
+}
+
 /// Looks for the objects that the channels name, as the service does before it accepts a job.
 pub fn inputs_exist(input: &Value, objects: &dyn Objects, region: &str) -> Result<(), Refusal> {
     let sources = input.list("InputDataConfig").iter().filter_map(|channel| {
