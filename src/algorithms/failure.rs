@@ -9,6 +9,9 @@ pub enum Failure {
     /// The caller's data, hyperparameters or model; the text says what to change.
     #[error("ClientError: {0}")]
     Client(String),
+    /// What the algorithm's library refuses while it trains.
+    #[error("AlgorithmError: {0}")]
+    Algorithm(String),
     /// What the caller cannot mend: a full disk, a folder that cannot be written.
     #[error("InternalServerError: {0}")]
     Internal(String),
@@ -24,11 +27,12 @@ impl Failure {
     }
 }
 
-/// An invocation that is answered with an error; the next one may well succeed.
+/// An invocation that is answered with something else than predictions, nearly always with an error; the
+/// next one may well succeed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {text}")]
 pub struct Refusal {
-    /// An HTTP status: 400 for bad rows, 415 for a content type the algorithm does not read, 406 for
+    /// An HTTP status: 204 where there is nothing to predict, 400 for bad rows, 415 for a content type the algorithm does not read, 406 for
     /// one it does not write, 500 for what is not the client's doing.
     pub status: u16,
     /// The body of the answer.

@@ -33,6 +33,11 @@ pub trait Algorithm: Sync {
     /// [`Stop::requested`] tells of a stop, training ends soon, with the model so far saved and `Ok`.
     fn train(&self, job: &TrainingInput, log: &mut dyn Write) -> Result<(), Failure>;
 
+    /// Why training failed, in the words of AWS's container.
+    fn reason(&self, failure: &Failure) -> String {
+        failure.to_string()
+    }
+
     /// Loads what [`Algorithm::train`] left in `model_dir`.
     fn load(&self, model_dir: &Path) -> Result<Box<dyn Predictor>, Failure>;
 }

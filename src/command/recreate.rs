@@ -146,7 +146,7 @@ fn endpoint(body: &Value, notes: &mut Vec<String>) -> Option<RecordedCall> {
 fn training_job(body: &Value) -> Option<RecordedCall> {
     let mut body = body.clone();
     let image = body.pointer("/AlgorithmSpecification/TrainingImage").and_then(Value::as_str);
-    let built_in = image.is_some_and(|uri| matches!(image::resolve(uri), Image::BuiltIn(_)));
+    let built_in = image.is_some_and(|uri| matches!(image::resolve(uri), Image::BuiltIn { .. }));
     let script = OwnCode::of_training(&body).is_some();
     // The built-in algorithms have metrics of their own, and AWS takes no others for them.
     if built_in

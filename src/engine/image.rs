@@ -68,11 +68,12 @@ fn registry(account: &str, region: &str) -> String {
     format!("{account}.dkr.ecr.{region}.{domain}")
 }
 
-/// What the engine runs for `uri`. Tags and digests make no difference: one binary holds one
-/// release of each algorithm, and names it in the first line that it prints.
+/// What the engine runs for `uri`. Any tag is taken; what it changes is the algorithm's matter.
 pub fn resolve(uri: &str) -> Image {
     match TABLE.algorithms.get(repository(uri)) {
-        Some(algorithm) => Image::BuiltIn(algorithm.clone()),
+        Some(algorithm) => {
+            Image::BuiltIn { algorithm: algorithm.clone(), release: release(uri).to_owned() }
+        }
         None => Image::Foreign(uri.to_owned()),
     }
 }
@@ -102,7 +103,7 @@ pub fn digest(uri: &str) -> Option<String> {
     if let Some((_, digest)) = uri.split_once('@') {
         return Some(digest.to_owned());
     }
-    let Image::BuiltIn(algorithm) = resolve(uri) else { return None };
+    let Image::BuiltIn { algorithm, .. } = resolve(uri) else { return None };
     let tag = uri[repository(uri).len()..].trim_start_matches(':');
     let version = env!("CARGO_PKG_VERSION");
     let hash = Sha256::digest(format!("sagebrush {version}\0{algorithm}\0{tag}"));
@@ -111,18 +112,31 @@ pub fn digest(uri: &str) -> Option<String> {
 
 /// The URI without tag and digest.
 fn repository(uri: &str) -> &str {
-    let path = uri.split_once('@').map_or(uri, |(path, _digest)| path);
+    let path = without_digest(uri);
+    let name = path.len() - release(uri).len();
     // A colon after the last slash begins a tag; one before it would belong to a port.
-    let end = path.rfind('/').map_or(0, |slash| slash + 1);
-    path[end..].find(':').map_or(path, |colon| &path[..end + colon])
+    path[name..].find(':').map_or(path, |colon| &path[..name + colon])
+}
+
+/// The repository's name and the tag.
+fn release(uri: &str) -> &str {
+    let path = without_digest(uri);
+    path.rfind('/').map_or(path, |slash| &path[slash + 1..])
+}
+
+fn without_digest(uri: &str) -> &str {
+    uri.split_once('@').map_or(uri, |(path, _digest)| path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn built_in(name: &str) -> Image {
-        Image::BuiltIn(name.to_owned())
+    fn built_in(uri: &str) -> Option<(String, String)> {
+        match resolve(uri) {
+            Image::BuiltIn { algorithm, release } => Some((algorithm, release)),
+            Image::Foreign(_) => None,
+        }
     }
 
     #[test]
@@ -139,7 +153,19 @@ mod tests {
             ("390948362332.dkr.ecr.cn-north-1.amazonaws.com.cn/linear-learner:1", "linear-learner"),
         ];
         for (uri, algorithm) in cases {
-            assert_eq!(resolve(uri), built_in(algorithm), "{uri}");
+            assert_eq!(built_in(uri).unwrap().0, algorithm, "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_release_is_repository_and_tag() {
+        let registry = "683313688378.dkr.ecr.us-east-1.amazonaws.com/";
+        for (image, release) in [
+            ("sagemaker-xgboost:1.7-1", "sagemaker-xgboost:1.7-1"),
+            ("sagemaker-xgboost@sha256:0a1b", "sagemaker-xgboost"),
+            ("sagemaker-xgboost:0.90-2@sha256:0a1b", "sagemaker-xgboost:0.90-2"),
+        ] {
+            assert_eq!(built_in(&format!("{registry}{image}")).unwrap().1, release);
         }
     }
 
@@ -167,7 +193,7 @@ mod tests {
         for algorithm in BUILT_IN {
             for region in ["us-east-1", "eu-central-1", "cn-north-1", "us-iso-east-1"] {
                 let uri = uri(algorithm, region).unwrap();
-                assert_eq!(resolve(&uri), built_in(algorithm), "{uri}");
+                assert_eq!(built_in(&uri).unwrap().0, *algorithm, "{uri}");
             }
         }
         assert_eq!(

@@ -39,8 +39,14 @@ pub struct ContainerSpec {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Image {
-    /// An algorithm inside this binary, by its name (`xgboost`, `linear-learner`).
-    BuiltIn(String),
+    /// An algorithm inside this binary.
+    BuiltIn {
+        /// `xgboost` or `linear-learner`.
+        algorithm: String,
+        /// The image's repository and tag (`sagemaker-xgboost:1.7-1`), by which an algorithm knows what
+        /// release it is.
+        release: String,
+    },
     /// Anything else, by its full URI.
     Foreign(String),
 }

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 pub use runtime_dir::for_this_process as runtime_dir_for_this_process;
 
 pub struct Options {
-    /// This binary, which runs `container <algorithm> train|serve --root DIR`.
+    /// This binary, which runs `container <algorithm> train|serve --root DIR --release IMAGE`.
     pub binary: PathBuf,
     /// Holds the listening sockets; made with mode 0700 and removed with the engine. Its path must
     /// be short, for a Unix socket's path ends at 107 bytes: see [`runtime_dir_for_this_process`].
@@ -67,22 +67,23 @@ impl Engine for ProcessEngine {
     }
 
     async fn start(&self, spec: ContainerSpec) -> Result<Arc<dyn Container>, EngineError> {
-        let algorithm = runnable(&spec)?.to_owned();
+        let (algorithm, release) = runnable(&spec)?;
+        let program = [algorithm, release].map(str::to_owned);
         let binary = self.options.binary.clone();
         let socket = (spec.mode == Mode::Serve).then(|| self.socket());
         let id = spec.id.clone();
         let started =
-            tokio::task::spawn_blocking(move || Process::start(&binary, &algorithm, spec, socket));
+            tokio::task::spawn_blocking(move || Process::start(&binary, program, spec, socket));
         let started = started.await.unwrap_or_else(|error| Err(io::Error::other(error)));
         let process = started.map_err(|source| EngineError::Start { id, source })?;
         Ok(Arc::new(process))
     }
 }
 
-/// The algorithm to run, or what else would run the image.
-fn runnable(spec: &ContainerSpec) -> Result<&str, EngineError> {
-    let algorithm = match &spec.image {
-        Image::BuiltIn(algorithm) => algorithm,
+/// The algorithm to run and its release, or what else would run the image.
+fn runnable(spec: &ContainerSpec) -> Result<(&str, &str), EngineError> {
+    let (algorithm, release) = match &spec.image {
+        Image::BuiltIn { algorithm, release } => (algorithm, release),
         Image::Foreign(uri) => {
             return Err(EngineError::Image(format!(
                 "The image {uri} is not one of the built-in algorithms ({}). Running it takes the \
@@ -98,7 +99,7 @@ fn runnable(spec: &ContainerSpec) -> Result<&str, EngineError> {
              algorithm runs."
         )));
     }
-    Ok(algorithm)
+    Ok((algorithm, release))
 }
 
 /// One running child.
@@ -141,7 +142,7 @@ impl Leader {
 impl Process {
     fn start(
         binary: &Path,
-        algorithm: &str,
+        [algorithm, release]: [String; 2],
         spec: ContainerSpec,
         socket: Option<PathBuf>,
     ) -> io::Result<Self> {
@@ -156,8 +157,9 @@ impl Process {
             Mode::Serve => "serve",
         };
         let child = Command::new(binary)
-            .args(["container", algorithm, mode, "--root"])
+            .args(["container", &algorithm, mode, "--root"])
             .arg(&spec.root)
+            .args(["--release", &release])
             .env_clear()
             .envs(&spec.environment)
             .process_group(0)

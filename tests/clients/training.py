@@ -105,8 +105,29 @@ def own_metrics():
 def a_job_fails():
     sagemaker.create_training_job(**job("bad", HyperParameters={"num_round": "many"}))
     done = wait_failed("bad")
-    assert done["FailureReason"].startswith(("AlgorithmError: ", "ClientError: ")), done
-    assert done["FailureReason"].endswith("exit code: 1"), done
+    assert done["FailureReason"] == (
+        "AlgorithmError: framework error: UserError: Hyperparameter num_round: could not parse value "
+        "(caused by ValueError), exit code: 1"
+    ), done
+
+
+def every_metric_arrives():
+    """Whatever the algorithm prints is declared, whichever release of it runs."""
+    for objective, eval_metric, named in [
+        ("count:poisson", None, "poisson-nloglik"),
+        ("reg:tweedie", None, "tweedie-nloglik"),
+        ("reg:squaredlogerror", "rmsle", "rmsle"),
+        ("binary:logistic", "aucpr,error@0.3", "aucpr error@0.3"),
+        ("binary:logistic", "f1_macro,balanced_accuracy,precision,recall", "f1_macro balanced_accuracy precision recall"),
+        ("reg:squarederror", "r2,mphe", "r2 mphe"),
+    ]:
+        name = "m-" + "".join(letter for letter in f"{objective}{eval_metric}" if letter.isalnum())[:40]
+        given = {"num_round": "2", "objective": objective, **({"eval_metric": eval_metric} if eval_metric else {})}
+        sagemaker.create_training_job(**job(name, HyperParameters=given))
+        done = wait(name)
+        got = {entry["MetricName"] for entry in done["FinalMetricDataList"]}
+        wanted = {f"train:{metric}" for metric in named.split()}
+        assert wanted <= got, (objective, eval_metric, sorted(got))
 
 
 def wait_failed(name):
@@ -211,8 +232,8 @@ def lists():
 
 
 prepare()
-for step in (a_job_completes, own_metrics, a_job_fails, what_is_refused, a_job_is_stopped,
-             a_job_goes_on_from_its_checkpoint, time_runs_out, lists):
+for step in (a_job_completes, own_metrics, every_metric_arrives, a_job_fails, what_is_refused,
+             a_job_is_stopped, a_job_goes_on_from_its_checkpoint, time_runs_out, lists):
     started = time.time()
     step()
     print(json.dumps({"step": step.__name__, "seconds": round(time.time() - started, 3)}))

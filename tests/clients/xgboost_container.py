@@ -34,8 +34,9 @@ def libsvm(rows, labels, queries):
 class Container:
     """The folders of one container, made anew for each."""
 
-    def __init__(self, binary, folder):
+    def __init__(self, binary, folder, release):
         self.binary = binary
+        self.release = ["--release", f"sagemaker-xgboost:{release}"] if release else []
         self.root = Path(folder)
         self.opt_ml = self.root / "opt" / "ml"
         for name in ("input/config", "input/data", "model", "output"):
@@ -60,7 +61,7 @@ class Container:
         (config / "hyperparameters.json").write_text(json.dumps(given))
         (config / "inputdataconfig.json").write_text(json.dumps(declared))
         done = subprocess.run(
-            [self.binary, "container", "xgboost", "train", "--root", str(self.root)],
+            [self.binary, "container", "xgboost", "train", "--root", str(self.root), *self.release],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600,
         )
         if done.returncode:
@@ -74,7 +75,7 @@ class Container:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             process = subprocess.Popen(
-                [self.binary, "container", "xgboost", "serve", "--root", str(self.root)],
+                [self.binary, "container", "xgboost", "serve", "--root", str(self.root), *self.release],
                 stdin=listener.fileno(), stdout=subprocess.PIPE, text=True,
                 env={**os.environ, **environment},
             )
@@ -101,7 +102,7 @@ class Container:
     def refusal(self):
         """What the container says when it cannot serve the model folder."""
         done = subprocess.run(
-            [self.binary, "container", "xgboost", "serve", "--root", str(self.root)],
+            [self.binary, "container", "xgboost", "serve", "--root", str(self.root), *self.release],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
         )
         assert done.returncode == 1, done
@@ -116,6 +117,7 @@ class Container:
 
 
 @contextlib.contextmanager
-def container(binary):
+def container(binary, release=None):
+    """A container of the newest release, or of the one with this tag."""
     with tempfile.TemporaryDirectory() as folder:
-        yield Container(binary, folder)
+        yield Container(binary, folder, release)

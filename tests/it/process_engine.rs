@@ -61,7 +61,10 @@ impl Bench {
     fn spec(&self, mode: Mode) -> ContainerSpec {
         ContainerSpec {
             id: "job-1-algo-1".into(),
-            image: Image::BuiltIn("xgboost".into()),
+            image: Image::BuiltIn {
+                algorithm: "xgboost".into(),
+                release: "sagemaker-xgboost:1.7-1".into(),
+            },
             own_code: None,
             mode,
             root: self.dir.path().join("root"),

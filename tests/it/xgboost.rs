@@ -16,12 +16,17 @@ fn the_library_predicts_with_our_models_what_we_serve() {
 
 #[test]
 fn we_serve_the_librarys_models_of_every_version_as_it_predicts() {
-    interop("from_library");
+    println!("{}", interop("from_library"));
 }
 
 #[test]
 fn models_that_cannot_be_served_are_refused_with_the_reason() {
     interop("refused");
+}
+
+#[test]
+fn a_container_is_the_release_that_its_image_names() {
+    println!("{}", interop("releases"));
 }
 
 #[test]

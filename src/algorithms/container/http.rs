@@ -243,11 +243,14 @@ impl<S: Read + Write> Connection<'_, S> {
     fn write(&mut self, answer: &Answer, keep_alive: bool) -> std::io::Result<()> {
         self.out.clear();
         self.out.extend_from_slice(status_line(answer.status).as_bytes());
-        self.out.extend_from_slice(b"Content-Type: ");
-        self.out.extend_from_slice(answer.content_type.as_bytes());
-        self.out.extend_from_slice(b"\r\nContent-Length: ");
-        write!(self.out, "{}", answer.body.len())?;
-        let end: &[u8] = if keep_alive { b"\r\n\r\n" } else { b"\r\nConnection: close\r\n\r\n" };
+        // An answer without content has no length either.
+        if answer.status != 204 {
+            self.out.extend_from_slice(b"Content-Type: ");
+            self.out.extend_from_slice(answer.content_type.as_bytes());
+            self.out.extend_from_slice(b"\r\nContent-Length: ");
+            write!(self.out, "{}\r\n", answer.body.len())?;
+        }
+        let end: &[u8] = if keep_alive { b"\r\n" } else { b"Connection: close\r\n\r\n" };
         self.out.extend_from_slice(end);
         if answer.body.len() <= ONE_WRITE {
             self.out.extend_from_slice(&answer.body);

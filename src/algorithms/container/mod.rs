@@ -15,19 +15,20 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Runs `<algorithm> train` or `<algorithm> serve` with the folders of `/opt/ml` below `root`.
+/// Runs `<algorithm> train` or `<algorithm> serve` with the folders of `/opt/ml` below `root`, as the
+/// release that an image's repository and tag name; the newest when `release` is empty.
 ///
 /// Exit code 0 is success; 1 is the algorithm's error, told in `opt/ml/output/failure` when
 /// training and in the last line of the log.
-pub fn main(algorithm: &str, mode: &str, root: &Path) -> ExitCode {
-    let Some(found) = super::find(algorithm) else {
+pub fn main(algorithm: &str, mode: &str, root: &Path, release: &str) -> ExitCode {
+    let Some(found) = super::find(algorithm, release) else {
         let known: Vec<_> = super::names().collect();
         say(&format!("{algorithm} is not built in; these are: {}", known.join(", ")));
         return ExitCode::FAILURE;
     };
     match mode {
-        "train" => train::run(found, root),
-        "serve" => serve::run(found, root),
+        "train" => train::run(found.as_ref(), root),
+        "serve" => serve::run(found.as_ref(), root),
         _ => {
             say(&format!("a container is started as train or serve, not as {mode}"));
             ExitCode::FAILURE

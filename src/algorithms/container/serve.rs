@@ -14,7 +14,7 @@ use std::time::Duration;
 /// Connections answered at once; further ones wait in the listener's queue.
 const MOST_CONNECTIONS: usize = 512;
 
-pub(super) fn run(algorithm: &'static dyn Algorithm, root: &Path) -> ExitCode {
+pub(super) fn run(algorithm: &dyn Algorithm, root: &Path) -> ExitCode {
     match serve(algorithm, root) {
         Ok(never) => match never {},
         Err(failure) => {
@@ -129,6 +129,7 @@ fn invoke(predictor: &dyn Predictor, request: &Request<'_>, answer: &mut Answer)
         });
     match outcome {
         Ok(content_type) => answer.content_type = content_type,
+        Err(refusal) if refusal.status < 300 => refuse(answer, refusal.status, &refusal.text),
         Err(refusal) => {
             refuse(answer, refusal.status, &refusal.text);
             say(&format!("{} POST /invocations: {}", refusal.status, one_line(&refusal.text)));

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
-pub(super) fn run(algorithm: &'static dyn Algorithm, root: &Path) -> ExitCode {
+pub(super) fn run(algorithm: &dyn Algorithm, root: &Path) -> ExitCode {
     // A panic is a bug of ours, yet the job still has to end with a reason.
     let outcome = catch_unwind(AssertUnwindSafe(|| train(algorithm, root))).unwrap_or_else(|_| {
         Err(Failure::internal(
@@ -17,7 +17,7 @@ pub(super) fn run(algorithm: &'static dyn Algorithm, root: &Path) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            fail(root, &failure);
+            fail(root, &algorithm.reason(&failure));
             ExitCode::FAILURE
         }
     }
@@ -40,12 +40,11 @@ fn train(algorithm: &dyn Algorithm, root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn fail(root: &Path, failure: &Failure) {
-    let text = failure.to_string();
-    say(&text);
+fn fail(root: &Path, text: &str) {
+    say(text);
     let folder = root.join("opt/ml/output");
     let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("failure"), &text));
+        .and_then(|()| std::fs::write(folder.join("failure"), text));
     if let Err(error) = written {
         say(&format!("cannot write {}: {error}", folder.join("failure").display()));
     }

@@ -73,6 +73,26 @@ pub fn files(channel: &Channel) -> Result<Vec<PathBuf>, DataError> {
     Ok(found)
 }
 
+/// The delimiter that the channel's first csv file seems to have; `None` where it cannot be told without taking
+/// rows from a pipe.
+pub fn delimiter(channel: &Channel) -> Option<char> {
+    if channel.mode == InputMode::Pipe {
+        return None;
+    }
+    let file = File::open(files(channel).ok()?.first()?).ok()?;
+    let mut plain = BufReader::new(file);
+    let packed = plain.fill_buf().ok()?.starts_with(&GZIP);
+    let mut line = Vec::new();
+    // A header of names is no longer than this, and neither is what tells a delimiter.
+    let most = 1 << 16;
+    if packed {
+        BufReader::new(MultiGzDecoder::new(plain)).take(most).read_until(b'\n', &mut line).ok()?;
+    } else {
+        plain.take(most).read_until(b'\n', &mut line).ok()?;
+    }
+    Some(char::from(csv::detect(&String::from_utf8_lossy(&line))))
+}
+
 fn io(error: &std::io::Error) -> DataError {
     DataError::new(Problem::Io(error.to_string()))
 }

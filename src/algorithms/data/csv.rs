@@ -71,7 +71,8 @@ impl Reader {
     }
 }
 
-fn detect(line: &str) -> u8 {
+/// The delimiter of a file that begins with this line.
+pub fn detect(line: &str) -> u8 {
     let line = line.trim();
     [b',', b';', b'\t', b'|', b' ']
         .into_iter()

@@ -15,7 +15,7 @@ mod matrix;
 pub mod recordio;
 
 pub use block::Block;
-pub use channel::{files, read_channel};
+pub use channel::{delimiter, files, read_channel};
 pub use error::{DataError, Problem};
 pub use matrix::{Labelled, Matrix};
 

@@ -276,7 +276,10 @@ fn unknown(name: &str) -> Failure {
     }
     let near = FIELDS.iter().map(|field| (distance(name, field.name), field.name)).min();
     let hint = match near {
-        Some((distance, near)) if distance <= 3 => format!(" Did you mean '{near}'?"),
+        // A short name is soon near to every other.
+        Some((distance, near)) if distance <= 3 && distance * 3 <= name.chars().count() => {
+            format!(" Did you mean '{near}'?")
+        }
         _ => String::new(),
     };
     Failure::client(format!(
@@ -337,6 +340,7 @@ mod tests {
             |pairs: &[(&str, &str)]| check(pairs).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(refusal(&[("epoch", "3")]).contains("('epoch' was unexpected)"));
         assert!(refusal(&[("epoch", "3")]).contains("Did you mean 'epochs'?"));
+        assert!(!refusal(&[("foo", "3")]).contains("Did you mean"));
         assert!(
             refusal(&[("epochs", "0")])
                 .contains("'epochs' hyperparameter which expects an integer of at least 1")

@@ -22,6 +22,9 @@ pub struct Booster {
     pub tree_groups: Vec<usize>,
     /// Trees that each round has for a group.
     pub parallel_trees: usize,
+    /// The weights of booster gblinear, feature by feature and within one group by group, the bias last;
+    /// empty with trees.
+    pub linear: Vec<f32>,
     /// `best_iteration`, `best_score` and whatever else the model carries.
     pub attributes: BTreeMap<String, String>,
     pub feature_names: Vec<String>,
@@ -38,6 +41,7 @@ impl Booster {
             trees: Vec::new(),
             tree_groups: Vec::new(),
             parallel_trees: 1,
+            linear: Vec::new(),
             attributes: BTreeMap::new(),
             feature_names: Vec::new(),
             feature_types: Vec::new(),
@@ -61,6 +65,8 @@ impl Booster {
 
     /// The margin that a group starts from.
     pub fn intercept(&self, group: usize) -> f32 {
+        // With a linear booster the library starts every group from the first score.
+        let group = if self.linear.is_empty() { group } else { 0 };
         let score = self.base_score.get(group).or(self.base_score.first());
         self.objective.margin_of(score.copied().unwrap_or(0.5))
     }
@@ -70,6 +76,7 @@ impl Booster {
         let mut forest = Forest {
             nodes: Vec::new(),
             roots: Vec::new(),
+            linear: self.linear.clone(),
             intercepts: (0..self.objective.groups()).map(|group| self.intercept(group)).collect(),
             objective: self.objective,
         };
@@ -86,6 +93,7 @@ pub struct Forest {
     nodes: Vec<Node>,
     /// A tree's first node and its group.
     roots: Vec<(u32, u32)>,
+    linear: Vec<f32>,
     intercepts: Vec<f32>,
     objective: Objective,
 }
@@ -129,8 +137,25 @@ impl Forest {
     /// intercept on, as XGBoost adds them: float sums depend on their order.
     pub fn margins(&self, row: &[f32], margins: &mut [f32]) {
         margins.copy_from_slice(&self.intercepts);
+        if !self.linear.is_empty() {
+            return self.add_linear(row, margins);
+        }
         for &(root, group) in &self.roots {
             margins[group as usize] += self.leaf(root, row);
+        }
+    }
+
+    fn add_linear(&self, row: &[f32], margins: &mut [f32]) {
+        let groups = margins.len();
+        let (weights, bias) = self.linear.split_at(self.linear.len() - groups);
+        for (group, margin) in margins.iter_mut().enumerate() {
+            let mut sum = bias[group] + *margin;
+            for (value, weights) in row.iter().zip(weights.chunks_exact(groups)) {
+                if !value.is_nan() {
+                    sum += value * weights[group];
+                }
+            }
+            *margin = sum;
         }
     }
 

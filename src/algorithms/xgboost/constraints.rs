@@ -79,12 +79,17 @@ fn literal(text: &str) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::super::declared::check;
+    use super::super::version::Version;
     use super::*;
     use rstest::rstest;
 
     fn checked(name: &str, value: &str) -> Checked {
         let given = [("num_round", "1"), ("tree_method", "hist"), (name, value)];
-        check(&given.map(|(name, value)| (name.to_owned(), value.to_owned())).into()).unwrap()
+        check(
+            Version::NEWEST,
+            &given.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        )
+        .unwrap()
     }
 
     #[rstest]
@@ -120,7 +125,8 @@ mod tests {
     fn the_tree_method_must_be_named() {
         let given = [("num_round", "1"), ("monotone_constraints", "(1,)")];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let failure = monotone(&check(&given.into()).unwrap()).unwrap_err().to_string();
+        let failure =
+            monotone(&check(Version::NEWEST, &given.into()).unwrap()).unwrap_err().to_string();
         assert!(failure.contains("set to either 'exact' or 'hist'"), "{failure}");
     }
 }

@@ -8,6 +8,7 @@ use super::metric::Metric;
 use super::objective::{Kind, Objective};
 use super::split::Regularization;
 use super::train::CrossValidation;
+use super::version::Version;
 use crate::algorithms::Failure;
 use std::collections::BTreeMap;
 
@@ -27,8 +28,8 @@ pub struct Hyperparameters {
 
 impl Hyperparameters {
     /// Reads them as the container would; what it takes and this crate does not do is refused.
-    pub fn read(given: &BTreeMap<String, String>) -> Result<Self, Failure> {
-        let checked = check(given)?;
+    pub fn read(version: Version, given: &BTreeMap<String, String>) -> Result<Self, Failure> {
+        let checked = check(version, given)?;
         let objective = objective(&checked)?;
         refuse_undone(&checked)?;
         let parallel_trees = checked.count("num_parallel_tree").unwrap_or(1);
@@ -45,9 +46,9 @@ impl Hyperparameters {
             parallel_trees,
             subsample: checked.number("subsample").unwrap_or(1.0) as f32,
             max_bin: max_bin(&checked)?,
-            base_score: base_score(&checked, &objective)?,
+            base_score: base_score(version, &checked, &objective)?,
             seed: checked.number("seed").unwrap_or(0.0) as i64 as u64,
-            metrics: metrics(&checked, &objective)?,
+            metrics: metrics(version, &checked, &objective)?,
             early_stopping: None,
         };
         let early_stopping = early_stopping(&checked, &settings);
@@ -111,6 +112,7 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
         ("process_type", "default", "Remove it: trees are grown, not updated."),
         ("sampling_method", "uniform", "Use uniform or remove it."),
         ("dsplit", "row", "Remove it: data is not split by columns."),
+        ("use_dask_gpu_training", "false", "Remove it: trees are grown on the CPU."),
     ];
     for (name, done, advice) in only {
         if let Some(value) = checked.text(name).filter(|value| *value != done) {
@@ -118,7 +120,7 @@ fn refuse_undone(checked: &Checked) -> Result<(), Failure> {
         }
     }
     match checked.text("updater") {
-        None | Some("grow_quantile_histmaker") => Ok(()),
+        None => Ok(()),
         Some(value) => {
             undone("updater", value, "Remove it: trees are grown by grow_quantile_histmaker.")
         }
@@ -169,16 +171,28 @@ fn max_bin(checked: &Checked) -> Result<usize, Failure> {
     }
 }
 
-fn base_score(checked: &Checked, objective: &Objective) -> Result<Option<f32>, Failure> {
+fn base_score(
+    version: Version,
+    checked: &Checked,
+    objective: &Objective,
+) -> Result<Option<f32>, Failure> {
     let score = checked.number("base_score").map(|score| score as f32);
     if let Some(score) = score {
         objective.check_base_score(score)?;
     }
-    Ok(score)
+    let score = score.or_else(|| version.base_score(objective.kind));
+    // Before 1.3 this objective started from a probability, as its sibling without `raw` does.
+    let logit = objective.kind == Kind::LogitRaw && version.library() < (1, 3);
+    let sibling = Objective::new(Kind::BinaryLogistic);
+    Ok(if logit { score.map(|score| sibling.margin_of(score)) } else { score })
 }
 
 /// The metrics to log: those named and the tuning job's, or the objective's own.
-fn metrics(checked: &Checked, objective: &Objective) -> Result<Vec<(String, Metric)>, Failure> {
+fn metrics(
+    version: Version,
+    checked: &Checked,
+    objective: &Objective,
+) -> Result<Vec<(String, Metric)>, Failure> {
     let mut names: Vec<String> = checked
         .list("eval_metric")
         .unwrap_or_default()
@@ -191,13 +205,16 @@ fn metrics(checked: &Checked, objective: &Objective) -> Result<Vec<(String, Metr
     }
     let mut metrics: Vec<(String, Metric)> = Vec::new();
     for name in names {
-        if metrics.iter().all(|(known, _)| *known != name) {
-            metrics.push(metric(&name, objective)?);
+        let metric = metric(&name, objective)?;
+        if metrics.iter().all(|(known, _)| *known != metric.0) {
+            metrics.push(metric);
         }
     }
-    // The library's own metric is logged unless another of the library's is.
-    if metrics.iter().all(|(_, metric)| metric.is_custom()) {
-        metrics.insert(0, metric(objective.default_metric(), objective)?);
+    // The library's own metric is logged, and first, unless another of the library's is named.
+    if metrics.iter().all(|(_, metric)| metric.is_custom(version)) {
+        let usual = metric(objective.default_metric(), objective)?;
+        metrics.retain(|(name, _)| *name != usual.0);
+        metrics.insert(0, usual);
     }
     Ok(metrics)
 }
@@ -223,6 +240,9 @@ fn metric(name: &str, objective: &Objective) -> Result<(String, Metric), Failure
     let name = match metric {
         // The library names it with its power.
         Metric::TweedieNloglik => format!("{name}@{}", objective.tweedie_variance_power),
+        // And this one with its threshold where it is another than usual.
+        Metric::Error(0.5) => "error".to_owned(),
+        Metric::Error(threshold) => format!("error@{threshold}"),
         _ => name.to_owned(),
     };
     Ok((name, metric))
@@ -236,7 +256,10 @@ fn tuned(checked: &Checked) -> Option<&str> {
 fn early_stopping(checked: &Checked, settings: &Settings) -> Option<EarlyStopping> {
     let rounds = checked.count("early_stopping_rounds")?;
     let named = tuned(checked).or_else(|| checked.list("eval_metric")?.last().copied())?;
-    let place = settings.metrics.iter().position(|(known, _)| known == named);
+    let place = settings
+        .metrics
+        .iter()
+        .position(|(known, metric)| known == named || Metric::named(named) == Some(*metric));
     let metric = place.unwrap_or(settings.metrics.len().saturating_sub(1));
     // The container looks the whole name up: with an @ it is none of those it would maximise.
     let maximize = !named.contains('@') && settings.metrics[metric].1.is_maximized();
@@ -246,6 +269,9 @@ fn early_stopping(checked: &Checked, settings: &Settings) -> Option<EarlyStoppin
 /// One sentence for each value that does not do what its name says.
 fn notes(checked: &Checked) -> Vec<String> {
     let mut notes = Vec::new();
+    if let Some(metric) = tuned(checked) {
+        notes.push(format!("Setting up HPO optimized metric to be : {metric}"));
+    }
     match checked.text("tree_method") {
         Some(method @ ("exact" | "approx")) => notes.push(format!(
             "tree_method={method}: the histogram method (hist) runs here instead; it is as good, but not the same"
@@ -276,6 +302,7 @@ fn notes(checked: &Checked) -> Vec<String> {
         notes.push("predictor=gpu_predictor: predictions are made on the CPU here".to_owned());
     }
     let without_effect = [
+        ("silent", "the log says the same at every verbosity"),
         ("verbosity", "the log says the same at every verbosity"),
         ("sketch_eps", "quantiles follow max_bin"),
         ("refresh_leaf", "it belongs to the updater refresh"),
@@ -316,7 +343,7 @@ mod tests {
         let mut given: BTreeMap<String, String> =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         given.entry("num_round".to_owned()).or_insert_with(|| "5".to_owned());
-        Hyperparameters::read(&given)
+        Hyperparameters::read(Version::NEWEST, &given)
     }
 
     #[test]
@@ -364,10 +391,10 @@ mod tests {
         .unwrap()
         .settings;
         let names: Vec<&str> = settings.metrics.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["mae", "rmse"]);
+        assert_eq!(names, ["rmse", "mae"]);
         assert_eq!(
             settings.early_stopping,
-            Some(EarlyStopping { rounds: 4, metric: 0, maximize: false })
+            Some(EarlyStopping { rounds: 4, metric: 1, maximize: false })
         );
     }
 
@@ -397,10 +424,40 @@ mod tests {
         assert_eq!(names, ["logloss", "accuracy"]);
     }
 
+    #[rstest]
+    #[case("mae", "rmse mae", "mae")]
+    #[case("error@0.50,error@.3", "error error@0.3", "error error@0.3")]
+    fn metrics_are_logged_as_the_release_logs_them(
+        #[case] given: &str,
+        #[case] newest: &str,
+        #[case] oldest: &str,
+    ) {
+        let objective =
+            if given.contains("error") { "binary:logistic" } else { "reg:squarederror" };
+        let given = [("num_round", "5"), ("objective", objective), ("eval_metric", given)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        for (image, names) in [("sagemaker-xgboost", newest), ("sagemaker-xgboost:1.0-1", oldest)] {
+            let read = Hyperparameters::read(Version::of_image(image), &given.clone().into());
+            let metrics = read.unwrap().settings.metrics;
+            let logged: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(logged.join(" "), names);
+        }
+    }
+
     #[test]
     fn what_has_no_effect_is_said() {
         let notes = read(&[("tree_method", "exact"), ("rate_drop", "0.5")]).unwrap().notes;
         assert!(notes[0].contains("histogram method (hist) runs here"));
         assert!(notes[1].contains("rate_drop has no effect"));
+    }
+
+    #[test]
+    fn before_version_2_training_starts_from_one_half() {
+        let given = BTreeMap::from([("num_round".to_owned(), "5".to_owned())]);
+        let start = |tag: &str| {
+            let version = Version::of_image(&format!("sagemaker-xgboost:{tag}"));
+            Hyperparameters::read(version, &given).unwrap().settings.base_score
+        };
+        assert_eq!([start("1.7-1"), start("3.0-5")], [Some(0.5), None]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::objective::{self, Kind, Objective};
 use super::ranking::Ranking;
+use super::version::Version;
 use crate::algorithms::Failure;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -122,8 +123,17 @@ impl Metric {
     }
 
     /// Whether it is the SageMaker container's own rather than the library's.
-    pub fn is_custom(self) -> bool {
-        matches!(self, Self::Mse | Self::R2) || self.is_of_classes()
+    pub fn is_custom(self, version: Version) -> bool {
+        match self {
+            Self::Mse | Self::R2 => true,
+            Self::Rmse | Self::Mae => version.library() >= (1, 3),
+            _ => self.is_of_classes(),
+        }
+    }
+
+    /// Whether it needs rows of both classes.
+    pub fn is_of_order(self) -> bool {
+        matches!(self, Self::Auc | Self::Aucpr)
     }
 
     fn is_of_classes(self) -> bool {

@@ -194,6 +194,15 @@ impl Objective {
         }
     }
 
+    /// The prediction that a margin leads to, without the decision that some objectives take then.
+    pub fn score_of(&self, margin: f32) -> f32 {
+        match self.kind {
+            Kind::RegLogistic | Kind::BinaryLogistic => sigmoid(margin),
+            Kind::Poisson | Kind::Gamma | Kind::Tweedie | Kind::Cox => margin.exp(),
+            _ => margin,
+        }
+    }
+
     /// Whether `base_score` may be this; in XGBoost's words when not.
     pub fn check_base_score(&self, score: f32) -> Result<(), Failure> {
         let (fits, text) = match self.kind {

@@ -90,9 +90,25 @@ impl Tree {
         self.condition[node]
     }
 
-    /// Whether every child lies behind its parent and inside the tree, so that a walk from the root
-    /// ends: what a file must be checked for before [`Tree::predict`] may walk it.
+    /// Whether every node is part of it and a walk from the root ends at a leaf.
+    #[cfg(test)]
     pub fn is_sound(&self) -> bool {
+        self.clone().settled().as_ref() == Some(self)
+    }
+
+    /// Multiplies what every leaf adds.
+    pub fn scale(&mut self, factor: f32) {
+        for (condition, left) in self.condition.iter_mut().zip(&self.left) {
+            if *left == NO_CHILD {
+                *condition *= factor;
+            }
+        }
+    }
+
+    /// The tree, if a walk from the root always ends at a leaf: what a file must be checked for before
+    /// [`Tree::predict`] may walk it. Nodes that no walk reaches (the library's pruning leaves such
+    /// behind) become leaves.
+    pub fn settled(mut self) -> Option<Self> {
         let nodes = self.nodes();
         let lengths = [
             self.right.len(),
@@ -104,15 +120,25 @@ impl Tree {
             self.loss_change.len(),
             self.sum_hessian.len(),
         ];
-        let inside = |parent: usize, child: i32| {
-            usize::try_from(child).is_ok_and(|child| child > parent && child < nodes)
-        };
-        nodes > 0
-            && lengths.iter().all(|length| *length == nodes)
-            && (0..nodes).all(|node| match (self.left[node], self.right[node]) {
-                (NO_CHILD, NO_CHILD) => true,
-                (left, right) => inside(node, left) && inside(node, right),
-            })
+        if nodes == 0 || lengths.iter().any(|length| *length != nodes) {
+            return None;
+        }
+        let mut met = vec![false; nodes];
+        let mut ahead = vec![0_i32];
+        while let Some(node) = ahead.pop() {
+            let place = usize::try_from(node).ok().filter(|place| *place < nodes)?;
+            if std::mem::replace(&mut met[place], true) {
+                return None;
+            }
+            match (self.left[place], self.right[place]) {
+                (NO_CHILD, _) => self.right[place] = NO_CHILD,
+                (left, right) => ahead.extend([left, right]),
+            }
+        }
+        for (place, _) in met.iter().enumerate().filter(|(_, met)| !**met) {
+            (self.left[place], self.right[place]) = (NO_CHILD, NO_CHILD);
+        }
+        Some(self)
     }
 }
 
@@ -141,18 +167,30 @@ mod tests {
         assert_eq!(tree.predict(&[2.0]), 1.0);
         assert_eq!(tree.predict(&[f32::NAN]), -1.0);
         assert_eq!(tree.predict(&[]), -1.0);
-        assert!(tree.is_sound());
+        assert_eq!(tree.clone().settled(), Some(tree));
     }
 
     #[test]
-    fn a_tree_that_leads_back_to_its_root_is_unsound() {
+    fn a_tree_that_leads_back_to_its_root_is_none() {
         let mut tree = Tree::stump(0.0, 2.0);
         tree.expand(0, &split(2.0, false));
-        tree.left[1] = 0;
-        tree.right[1] = 2;
-        assert!(!tree.is_sound());
-        tree.left[1] = 9;
-        assert!(!tree.is_sound());
-        assert!(!Tree::default().is_sound());
+        for (left, right) in [(0, 2), (9, 2), (-5, 2), (2, 2), (1, 2)] {
+            (tree.left[1], tree.right[1]) = (left, right);
+            assert_eq!(tree.clone().settled(), None, "{left} {right}");
+        }
+        assert_eq!(Tree::default().settled(), None);
+    }
+
+    #[test]
+    fn nodes_that_were_pruned_are_no_part_of_it() {
+        let mut tree = Tree::stump(0.0, 2.0);
+        tree.expand(0, &split(2.0, false));
+        tree.expand(1, &split(1.0, false));
+        // The first split is taken back, and what it led to is left behind.
+        (tree.left[0], tree.right[0], tree.left[3]) = (NO_CHILD, NO_CHILD, -7);
+        let mut settled = tree.settled().unwrap();
+        assert_eq!(settled.left, [NO_CHILD; 5]);
+        settled.scale(0.5);
+        assert_eq!(settled.condition[0], 1.0);
     }
 }

@@ -119,6 +119,54 @@ impl Node {
         if reader.bytes.is_empty() { Ok(node) } else { error("there are bytes after its end") }
     }
 
+    /// Writes JSON as XGBoost does: a float always has an exponent, which is how it is told from an integer.
+    pub fn to_json(&self) -> String {
+        let mut out = String::new();
+        self.print(&mut out);
+        out
+    }
+
+    fn print(&self, out: &mut String) {
+        fn list<T>(items: &[T], out: &mut String, each: impl Fn(&T, &mut String)) {
+            out.push('[');
+            for (place, item) in items.iter().enumerate() {
+                if place > 0 {
+                    out.push(',');
+                }
+                each(item, out);
+            }
+            out.push(']');
+        }
+        // Writing to a text cannot fail.
+        let text = |text: &str| serde_json::Value::from(text).to_string();
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(&value.to_string()),
+            Self::Int(value) => out.push_str(&value.to_string()),
+            Self::Float(value) => out.push_str(&format!("{:E}", *value as f32)),
+            Self::Text(value) => out.push_str(&text(value)),
+            Self::List(nodes) => list(nodes, out, Self::print),
+            Self::Map(members) => {
+                out.push('{');
+                for (place, (name, node)) in members.iter().enumerate() {
+                    if place > 0 {
+                        out.push(',');
+                    }
+                    out.push_str(&text(name));
+                    out.push(':');
+                    node.print(out);
+                }
+                out.push('}');
+            }
+            Self::Bytes(values) => list(values, out, |value, out| out.push_str(&value.to_string())),
+            Self::Ints(values) => list(values, out, |value, out| out.push_str(&value.to_string())),
+            Self::Longs(values) => list(values, out, |value, out| out.push_str(&value.to_string())),
+            Self::Floats(values) => {
+                list(values, out, |value, out| out.push_str(&format!("{value:E}")));
+            }
+        }
+    }
+
     /// Writes UBJSON as XGBoost does.
     pub fn to_ubjson(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -451,6 +499,23 @@ mod tests {
             let _ = Node::from_ubjson(&bytes);
             let _ = Node::from_ubjson(&bytes[..at]);
         }
+    }
+
+    #[test]
+    fn json_is_written_as_the_library_writes_it() {
+        let node = Node::map([
+            ("floats", Node::Floats(vec![0.0, 0.5, -1e-12])),
+            ("ints", Node::Ints(vec![0, -1])),
+            ("text", Node::text("a\"b")),
+            ("bools", Node::List(vec![Node::Bool(true), Node::Bool(false)])),
+        ]);
+        let text = node.to_json();
+        assert_eq!(
+            text,
+            r#"{"bools":[true,false],"floats":[0E0,5E-1,-1E-12],"ints":[0,-1],"text":"a\"b"}"#
+        );
+        let back = Node::from_json(text.as_bytes()).unwrap();
+        assert_eq!(back.get("floats").unwrap().floats(), Some(vec![0.0, 0.5, -1e-12]));
     }
 
     #[test]

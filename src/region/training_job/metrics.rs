@@ -8,11 +8,12 @@
 use super::super::view::View;
 use super::curve::{self, Point};
 use super::monitor::Monitor;
+use crate::algorithms::xgboost::METRICS;
 use crate::domain::time::Timestamp;
 use regex::Regex;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 const NUMBER: &str = "([-+]?[0-9]*\\.?[0-9]+(?:[eE][-+]?[0-9]+)?)";
@@ -126,9 +127,10 @@ impl Gathered {
     }
 }
 
-/// The definitions that a job runs with: the built-in algorithm's own, then the caller's.
-pub fn effective(algorithm: Option<&str>, caller: &[Value]) -> Vec<Value> {
-    let mut all = algorithm.map(built_in).unwrap_or_default();
+/// The definitions that a job runs with: the built-in algorithm's own (which may hang on the job's
+/// hyperparameters), then the caller's.
+pub fn effective(algorithm: Option<&str>, parameters: &Value, caller: &[Value]) -> Vec<Value> {
+    let mut all = algorithm.map(|name| built_in(name, parameters)).unwrap_or_default();
     for definition in caller {
         all.retain(|own| own.text("Name") != definition.text("Name"));
         all.push(definition.clone());
@@ -137,28 +139,31 @@ pub fn effective(algorithm: Option<&str>, caller: &[Value]) -> Vec<Value> {
 }
 
 /// What the service defines for its own algorithm.
-fn built_in(algorithm: &str) -> Vec<Value> {
+fn built_in(algorithm: &str, parameters: &Value) -> Vec<Value> {
     match algorithm {
-        "xgboost" => xgboost(),
+        "xgboost" => xgboost(parameters.name("eval_metric")),
         "linear-learner" => linear_learner(),
         _ => Vec::new(),
     }
 }
 
-fn xgboost() -> Vec<Value> {
-    const METRICS: &[&str] = &[
-        "accuracy", "auc", "error", "f1", "logloss", "mae", "map", "merror", "mlogloss", "mse",
-        "ndcg", "rmse",
-    ];
+/// Every metric of the containers, and those with a threshold (`error@0.3`, `ndcg@5`) that the job names.
+fn xgboost(eval_metric: &str) -> Vec<Value> {
+    let thresholds = eval_metric.split(',').map(str::trim).filter(|name| name.contains('@'));
+    let metrics: BTreeSet<&str> = METRICS.iter().copied().chain(thresholds).collect();
     let named = |set: &str, metric: &str| {
+        // The library prints this one with the power that it was given.
+        let power = if metric == "tweedie-nloglik" { "(?:@[0-9.]+)?" } else { "" };
         json!({
             "Name": format!("{set}:{metric}"),
-            "Regex": format!(".*\\[[0-9]+\\].*#011{set}-{metric}:{NUMBER}.*"),
+            "Regex": format!(
+                ".*\\[[0-9]+\\].*#011{set}-{}{power}:{NUMBER}.*", regex::escape(metric)
+            ),
         })
     };
     ["train", "validation"]
         .into_iter()
-        .flat_map(|set| METRICS.iter().map(move |metric| named(set, metric)))
+        .flat_map(|set| metrics.iter().map(move |metric| named(set, metric)))
         .collect()
 }
 
@@ -235,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_tab_reads_as_cloudwatch_shows_it() {
-        let own = Definitions::compile(&effective(Some("xgboost"), &[])).unwrap();
+        let own = Definitions::compile(&effective(Some("xgboost"), &Value::Null, &[])).unwrap();
         for line in [
             "[17]\ttrain-rmse:0.25\tvalidation-rmse:1.5e-1",
             "[17]#011train-rmse:0.25#011validation-rmse:1.5e-1",
@@ -248,8 +253,25 @@ mod tests {
     }
 
     #[test]
+    fn every_metric_of_the_containers_is_declared() {
+        let parameters = json!({"eval_metric": "error@0.3, ndcg@5,logloss"});
+        let own = Definitions::compile(&effective(Some("xgboost"), &parameters, &[])).unwrap();
+        for printed in METRICS.iter().copied().chain(["error@0.3", "ndcg@5"]) {
+            let line = format!("[3]#011train-{printed}:0.5#011validation-{printed}:2e-3");
+            let read =
+                [(format!("train:{printed}"), 0.5), (format!("validation:{printed}"), 0.002)];
+            assert_eq!(all(&own, &line), read);
+        }
+        assert_eq!(
+            all(&own, "[3]#011train-tweedie-nloglik@1.3:4.25"),
+            [("train:tweedie-nloglik".to_owned(), 4.25)]
+        );
+    }
+
+    #[test]
     fn the_linear_learner_s_lines() {
-        let own = Definitions::compile(&effective(Some("linear-learner"), &[])).unwrap();
+        let own =
+            Definitions::compile(&effective(Some("linear-learner"), &Value::Null, &[])).unwrap();
         let line = "[10/27/2026 09:00:01 INFO 1] #quality_metric: host=algo-1, validation \
                     multiclass_accuracy <score>=0.9469825155104343";
         assert_eq!(
@@ -261,7 +283,7 @@ mod tests {
     #[test]
     fn a_caller_s_definition_replaces_the_one_of_its_name() {
         let mine = json!({"Name": "train:rmse", "Regex": "mine=(\\d+)"});
-        let all = effective(Some("xgboost"), std::slice::from_ref(&mine));
+        let all = effective(Some("xgboost"), &Value::Null, std::slice::from_ref(&mine));
         assert_eq!(all.iter().filter(|own| own.name("Name") == "train:rmse").count(), 1);
         assert_eq!(all.last(), Some(&mine));
     }

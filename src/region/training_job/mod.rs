@@ -177,6 +177,7 @@ fn complete(mut body: Value, name: &str, arn: &str) -> Value {
     family::set(&mut body, "ModelArtifacts", json!({"S3ModelArtifacts": artifact}));
     let definitions = metrics::effective(
         spec::built_in(&body).as_deref(),
+        &body["HyperParameters"],
         body["AlgorithmSpecification"].list("MetricDefinitions"),
     );
     if !definitions.is_empty() {

@@ -148,7 +148,7 @@ fn image_of(body: &Value) -> Image {
 /// The name of the built-in algorithm that the job runs, if it runs one.
 pub fn built_in(body: &Value) -> Option<String> {
     match (image_of(body), OwnCode::of_training(body)) {
-        (Image::BuiltIn(name), None) => Some(name),
+        (Image::BuiltIn { algorithm, .. }, None) => Some(algorithm),
         _ => None,
     }
 }

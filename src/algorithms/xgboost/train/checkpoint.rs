@@ -3,9 +3,9 @@
 //! A checkpoint holds every tree so far: written each round, training would take time with the square
 //! of the rounds. They are written by time, and only where the job asks for them.
 
-use super::Log;
 use crate::algorithms::Failure;
 use crate::algorithms::xgboost::fit::Settings;
+use crate::algorithms::xgboost::log::Log;
 use crate::algorithms::xgboost::{Booster, model};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ impl Keeper {
         // The suffix keeps SageMaker from uploading what is not whole.
         let unfinished = folder.join(format!("{CHECKPOINT}.{round}.sagemaker-ignore"));
         let path = folder.join(format!("{CHECKPOINT}.{round}"));
-        self.save(&unfinished, booster)?;
+        self.save(&unfinished, &model::write(booster))?;
         std::fs::rename(&unfinished, &path).map_err(|error| unwritten(&path, &error))?;
         let kept = checkpoints(folder);
         for (_, old) in kept.iter().take(kept.len().saturating_sub(CHECKPOINTS)) {
@@ -66,9 +66,9 @@ impl Keeper {
         Ok(())
     }
 
-    pub fn save(&mut self, path: &Path, booster: &Booster) -> Result<(), Failure> {
+    pub fn save(&mut self, path: &Path, model: &[u8]) -> Result<(), Failure> {
         self.written += 1;
-        std::fs::write(path, model::write(booster)).map_err(|error| unwritten(path, &error))
+        std::fs::write(path, model).map_err(|error| unwritten(path, &error))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! As in the container, the scores are those of the whole channels, not of the held-out rows.
 
-use super::{MODEL_FILE, Run};
+use super::{MODEL_FILE, Run, artifact};
 use crate::algorithms::Failure;
 use crate::algorithms::data::Labelled;
 use crate::algorithms::xgboost::fit::{Sets, Settings};
@@ -59,7 +59,8 @@ pub fn run(
             let folder = run.job.checkpoint_dir.as_ref();
             let folder = folder.map(|folder| folder.join(format!("model-{number}")));
             let (booster, last) = run.fit(&sets, folder.as_deref())?;
-            run.keeper.save(&run.job.model_dir.join(format!("{MODEL_FILE}-{number}")), &booster)?;
+            let path = run.job.model_dir.join(format!("{MODEL_FILE}-{number}"));
+            run.keeper.save(&path, &artifact(run.version, &booster))?;
             held_out.record(&inside, &booster.forest().predict(&all.rows(&inside).features));
             scores.push(last);
             if run.job.stop.requested() {

@@ -28,7 +28,7 @@ pub fn read(
     hyperparameters: &Hyperparameters,
     columns: Option<usize>,
 ) -> Result<Labelled, Failure> {
-    let format = format(channel.content_type.as_deref())?;
+    let format = format(channel)?;
     if format == Format::LibSvm && channel.mode == InputMode::Pipe {
         return Err(Failure::client("Pipe mode not supported for LibSVM."));
     }
@@ -46,13 +46,25 @@ pub fn read(
             Format::LibSvm => "libsvm",
             _ => "recordio-protobuf",
         };
-        Failure::client(format!("Failed to load {name} data of channel {}: {error}", channel.name))
+        let undeclared = if channel.content_type.is_none() {
+            format!(
+                ". The channel {} has no ContentType, for which libsvm is the default: declare what it holds, \
+                 for instance text/csv",
+                channel.name
+            )
+        } else {
+            String::new()
+        };
+        Failure::client(format!(
+            "Failed to load {name} data with exception:\n{error} (channel {}){undeclared}",
+            channel.name
+        ))
     })
 }
 
 /// The format of a channel; libsvm when its content type is not given, as in the container.
-fn format(content_type: Option<&str>) -> Result<Format, Failure> {
-    let Some(content_type) = content_type else { return Ok(Format::LibSvm) };
+pub fn format(channel: &Channel) -> Result<Format, Failure> {
+    let Some(content_type) = channel.content_type.as_deref() else { return Ok(Format::LibSvm) };
     let format = match data::media_type(content_type).to_ascii_lowercase().as_str() {
         "csv" | "text/csv" => Format::Csv,
         "libsvm" | "text/libsvm" | "text/x-libsvm" => Format::LibSvm,

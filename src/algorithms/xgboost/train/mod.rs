@@ -8,7 +8,10 @@ mod tests;
 
 use super::fit::{Round, Sets, Settings, fit};
 use super::hyperparameters::Hyperparameters;
-use super::{Booster, MODEL_FILE};
+use super::log::Log;
+use super::version::{Form, Version};
+use super::{Booster, MODEL_FILE, binary, model};
+use crate::algorithms::data::{Format, Labelled};
 use crate::algorithms::{Channel, Failure, TrainingInput};
 use checkpoint::Keeper;
 pub use cross_validation::CrossValidation;
@@ -19,20 +22,23 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 
-pub(super) fn train(job: &TrainingInput, log: &mut dyn Write) -> Result<(), Failure> {
-    train_with(job, &mut Keeper::new(), log)
+pub(super) fn train(
+    version: Version,
+    job: &TrainingInput,
+    log: &mut dyn Write,
+) -> Result<(), Failure> {
+    train_with(version, job, &mut Keeper::new(), log)
 }
 
 fn train_with(
+    version: Version,
     job: &TrainingInput,
     keeper: &mut Keeper,
     log: &mut dyn Write,
 ) -> Result<(), Failure> {
     let mut log = Log(log);
-    log.line(
-        "Sagebrush's own xgboost (histogram gradient-boosted trees), not the XGBoost library",
-    )?;
-    let hyperparameters = Hyperparameters::read(&job.hyperparameters)?;
+    log.head(version)?;
+    let hyperparameters = Hyperparameters::read(version, &job.hyperparameters)?;
     for note in &hyperparameters.notes {
         log.info(note)?;
     }
@@ -46,26 +52,21 @@ fn train_with(
         .thread_name(|number| format!("trees-{number}"))
         .build()
         .map_err(|error| Failure::internal(format!("cannot start {threads} threads: {error}")))?;
-    let train = data::read(train_channel, &hyperparameters, None)?;
-    let (rows, columns) = (train.features.rows(), train.features.columns());
-    log.info(&format!("Train matrix has {rows} rows and {columns} columns"))?;
-    let validation = validation_channel
-        .map(|channel| data::read(channel, &hyperparameters, Some(columns)))
-        .transpose()?;
-    if let Some(set) = &validation {
-        log.info(&format!("Validation matrix has {} rows", set.features.rows()))?;
-    }
+    let (train, validation) =
+        matrices(version, &hyperparameters, train_channel, validation_channel, &mut log)?;
+    let columns = train.features.columns();
     log.info(&format!("tree_method hist on {threads} threads"))?;
     let settings = &hyperparameters.settings;
     settings.check_columns(columns)?;
     for set in std::iter::once(&train).chain(&validation) {
-        settings.check(set)?;
+        settings.check(set).map_err(as_the_library)?;
         data::check_values(set)?;
     }
+    one_class(version, settings, std::iter::once(&train).chain(&validation), &mut log)?;
     if settings.early_stopping.is_some() && validation.is_none() {
         log.info("early_stopping_rounds has no effect: there is no validation channel to watch")?;
     }
-    let mut run = Run { job, settings, pool: &pool, keeper, log };
+    let mut run = Run { version, job, settings, pool: &pool, keeper, log };
     if let Some(plan) = hyperparameters.cross_validation {
         return cross_validation::run(&mut run, plan, &train, validation.as_ref());
     }
@@ -75,11 +76,101 @@ fn train_with(
     let seconds = started.elapsed().as_secs_f64();
     run.log
         .info(&format!("Fitting took {seconds:.3} s; the model has {} rounds", booster.rounds()))?;
-    run.keeper.save(&job.model_dir.join(MODEL_FILE), &booster)
+    if version.library() < (1, 3) {
+        run.log.info(
+            "The model is written for Booster.load_model; the container of this release pickles it instead",
+        )?;
+    }
+    run.keeper.save(&job.model_dir.join(MODEL_FILE), &artifact(version, &booster))
+}
+
+/// The rows of both channels, and what the container says while it reads them.
+fn matrices(
+    version: Version,
+    hyperparameters: &Hyperparameters,
+    train: &Channel,
+    validation: Option<&Channel>,
+    log: &mut Log<'_>,
+) -> Result<(Labelled, Option<Labelled>), Failure> {
+    for channel in std::iter::once(train).chain(validation) {
+        if data::format(channel)? == Format::Csv {
+            log.delimiter(channel)?;
+        }
+        log.files(version, channel)?;
+    }
+    let train = data::read(train, hyperparameters, None)?;
+    let (rows, columns) = (train.features.rows(), train.features.columns());
+    let width = match version.library() {
+        (0, _) | (1, 0..2) => String::new(),
+        _ => format!(" and {columns} columns"),
+    };
+    log.info(&format!("Train matrix has {rows} rows{width}"))?;
+    let validation = validation
+        .map(|channel| data::read(channel, hyperparameters, Some(columns)))
+        .transpose()?;
+    if let Some(set) = &validation {
+        log.info(&format!("Validation matrix has {} rows", set.features.rows()))?;
+    }
+    Ok((train, validation))
+}
+
+/// The model in a form that the library of this version reads.
+fn artifact(version: Version, booster: &Booster) -> Vec<u8> {
+    match version.form() {
+        Form::Binary => binary::write(booster),
+        Form::Json => model::write_json(booster, version.library()),
+        Form::Ubjson => model::write(booster),
+    }
+}
+
+/// Metrics of order say nothing of rows of one class: said in the library's words, which ended the training
+/// before version 1.4.
+fn one_class<'a>(
+    version: Version,
+    settings: &Settings,
+    sets: impl IntoIterator<Item = &'a Labelled>,
+    log: &mut Log<'_>,
+) -> Result<(), Failure> {
+    let asked = settings.metrics.iter().any(|(_, metric)| metric.is_of_order());
+    if !asked || !settings.objective.kind.name().starts_with("binary:") {
+        return Ok(());
+    }
+    let mixed = |set: &Labelled| {
+        set.labels.iter().any(|label| *label > 0.0) && set.labels.iter().any(|label| *label < 1.0)
+    };
+    if sets.into_iter().all(mixed) {
+        return Ok(());
+    }
+    if version.library() < (1, 4) {
+        return Err(Failure::client(
+            "Check failed: !auc_error AUC: the dataset only contains pos or neg samples",
+        ));
+    }
+    log.warning(
+        "Dataset is empty, or contains only positive or negative samples. auc and aucpr are nan there",
+    )
+}
+
+/// What the container takes for the user's error when the library says it; the rest is the algorithm's.
+const USER_ERRORS: [&str; 4] = [
+    "label must be in [0,1] for logistic regression",
+    "label must be in [0, num_class)",
+    "PoissonRegression: label must be nonnegative",
+    "TweedieRegression: label must be nonnegative",
+];
+
+fn as_the_library(failure: Failure) -> Failure {
+    match failure {
+        Failure::Client(text) if !USER_ERRORS.iter().any(|known| text.contains(known)) => {
+            Failure::Algorithm(format!("XGB train call failed with exception:\n {text}"))
+        }
+        other => other,
+    }
 }
 
 /// A job on its way through its rounds.
 struct Run<'a, 'b> {
+    version: Version,
     job: &'a TrainingInput,
     settings: &'a Settings,
     pool: &'a rayon::ThreadPool,
@@ -95,7 +186,7 @@ impl Run<'_, '_> {
         sets: &Sets<'_>,
         checkpoints: Option<&Path>,
     ) -> Result<(Booster, Scores), Failure> {
-        let Self { job, settings, pool, keeper, log } = self;
+        let Self { job, settings, pool, keeper, log, .. } = self;
         let settings: &Settings = settings;
         let columns = sets.train.features.columns();
         let resumed = checkpoint::resume(checkpoints, settings, columns, log)?;
@@ -195,20 +286,4 @@ fn threads(asked: Option<usize>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let instance = std::env::var("SM_NUM_CPUS").ok().and_then(|count| count.trim().parse().ok());
     [asked, instance].into_iter().flatten().fold(cores, usize::min).max(1)
-}
-
-/// The container's log.
-struct Log<'a>(&'a mut dyn Write);
-
-impl Log<'_> {
-    fn line(&mut self, text: &str) -> Result<(), Failure> {
-        writeln!(self.0, "{text}")
-            .map_err(|error| Failure::internal(format!("cannot write the log: {error}")))
-    }
-
-    /// A line of Python's logging, as the container sets it up.
-    fn info(&mut self, text: &str) -> Result<(), Failure> {
-        let time = jiff::Timestamp::now().strftime("%Y-%m-%d:%H:%M:%S");
-        self.line(&format!("[{time}:INFO] {text}"))
-    }
 }

@@ -71,7 +71,7 @@ fn run(job: &TrainingInput) -> (Result<(), Failure>, String) {
 
 fn run_with(job: &TrainingInput, keeper: &mut Keeper) -> (Result<(), Failure>, String) {
     let mut log = Vec::new();
-    let outcome = train_with(job, keeper, &mut log);
+    let outcome = train_with(Version::NEWEST, job, keeper, &mut log);
     (outcome, String::from_utf8(log).unwrap())
 }
 
@@ -263,4 +263,42 @@ fn channels_are_those_of_the_container() {
     assert_eq!(run(&job).0, Err(Failure::client("Missing required channel: train")));
     job.channels.insert("test".to_owned(), train);
     assert_eq!(run(&job).0, Err(Failure::client("Extraneous channel found: test")));
+}
+
+#[test]
+fn a_channel_without_a_content_type_is_told_of_the_default() {
+    let (_root, mut job) = job(&[]);
+    job.channels.get_mut("train").unwrap().content_type = None;
+    let failure = run(&job).0.unwrap_err().to_string();
+    assert!(failure.contains("Failed to load libsvm data with exception:"), "{failure}");
+    assert!(failure.contains("channel train has no ContentType, for which libsvm"), "{failure}");
+}
+
+#[test]
+fn rows_of_one_class_have_no_area_and_the_log_says_so() {
+    let (root, job) = job(&[("eval_metric", "auc")]);
+    std::fs::write(root.path().join("validation/rows.csv"), "1,0.5,0.5\n1,0.2,0.1\n").unwrap();
+    let (outcome, log) = run(&job);
+    outcome.unwrap();
+    assert!(
+        log.contains("WARNING] Dataset is empty, or contains only positive or negative"),
+        "{log}"
+    );
+    assert!(log.contains("validation-auc:nan"), "{log}");
+    let old = Version::of_image("sagemaker-xgboost:1.2-2");
+    let failure = train_with(old, &job, &mut Keeper::new(), &mut Vec::new()).unwrap_err();
+    assert!(failure.to_string().contains("only contains pos or neg samples"), "{failure}");
+}
+
+#[test]
+fn what_the_library_refuses_is_the_users_error_where_the_container_takes_it_for_one() {
+    let refused = |objective: &str| {
+        let (root, job) = job(&[("objective", objective), ("eval_metric", "rmse")]);
+        std::fs::write(root.path().join("train/rows.csv"), "-3,0.5,0.5\n").unwrap();
+        run(&job).0.unwrap_err()
+    };
+    assert!(matches!(refused("count:poisson"), Failure::Client(_)));
+    let gamma = refused("reg:gamma");
+    assert!(matches!(gamma, Failure::Algorithm(_)), "{gamma}");
+    assert!(gamma.to_string().contains("XGB train call failed with exception"));
 }

@@ -29,7 +29,7 @@ pub fn algorithm(row: &Row) -> Cow<'_, str> {
         return Cow::Borrowed(row.at("/AlgorithmSpecification/AlgorithmName"));
     }
     match image::resolve(uri) {
-        Image::BuiltIn(name) => Cow::Owned(name),
+        Image::BuiltIn { algorithm, .. } => Cow::Owned(algorithm),
         Image::Foreign(_) => Cow::Borrowed(uri.split_once('/').map_or(uri, |(_, name)| name)),
     }
 }
@@ -37,7 +37,7 @@ pub fn algorithm(row: &Row) -> Cow<'_, str> {
 /// Whether it is one of the algorithms inside this binary.
 pub fn is_built_in(row: &Row) -> bool {
     let uri = row.at("/AlgorithmSpecification/TrainingImage");
-    matches!(image::resolve(uri), Image::BuiltIn(_))
+    matches!(image::resolve(uri), Image::BuiltIn { .. })
 }
 
 pub fn is_over(row: &Row) -> bool {
