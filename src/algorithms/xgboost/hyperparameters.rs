@@ -60,7 +60,7 @@ impl Hyperparameters {
             }),
             csv_weights: checked.text("csv_weights") == Some("1"),
             threads: checked.count("nthread"),
-            notes: notes(&checked),
+            notes: notes(version, &checked),
         })
     }
 }
@@ -267,8 +267,16 @@ fn early_stopping(checked: &Checked, settings: &Settings) -> Option<EarlyStoppin
 }
 
 /// One sentence for each value that does not do what its name says.
-fn notes(checked: &Checked) -> Vec<String> {
+fn notes(version: Version, checked: &Checked) -> Vec<String> {
     let mut notes = Vec::new();
+    let ranks = checked.text("objective").is_some_and(|objective| objective.starts_with("rank:"));
+    if ranks && version.library() < (2, 0) {
+        notes.push(
+            "rows are ranked and scored as XGBoost 2.0 and later do it; the library of this image pairs them at \
+             random and scores map over the whole query"
+                .to_owned(),
+        );
+    }
     if let Some(metric) = tuned(checked) {
         notes.push(format!("Setting up HPO optimized metric to be : {metric}"));
     }
@@ -406,6 +414,18 @@ mod tests {
             settings.early_stopping,
             Some(EarlyStopping { rounds: 4, metric: 1, maximize: false })
         );
+    }
+
+    #[test]
+    fn an_older_image_says_that_it_ranks_as_later_ones() {
+        let given = [("objective", "rank:ndcg"), ("num_round", "5")];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let notes = |tag: &str| {
+            let version = Version::of_image(&format!("sagemaker-xgboost:{tag}"));
+            Hyperparameters::read(version, &given).unwrap().notes
+        };
+        assert!(notes("1.7-1")[0].contains("as XGBoost 2.0 and later"));
+        assert!(notes("3.0-5").is_empty());
     }
 
     #[test]
