@@ -330,8 +330,8 @@ fn nothing_leaves_the_machine() {
     } else {
         &["unshare", "--net", "--map-root-user"]
     };
-    let dummy = ["ip", "link", "add", "sink", "type", "dummy"];
-    if !works(&[unshare, &dummy].concat()) {
+    let route = ["ip", "route", "list"];
+    if !works(&[unshare, &route].concat()) {
         return;
     }
     let folder = tempfile::Builder::new().prefix("sagebrush-test-").tempdir().unwrap();

@@ -323,4 +323,67 @@ mod tests {
         assert_eq!(settings(&wired), users);
         assert_eq!(settings(&wired[..2]), Settings::default());
     }
+
+    /// A proxy of the user's that reads what it is due and answers in turn.
+    async fn proxied(
+        scheme: &str,
+        turns: Vec<(&'static [u8], &'static [u8])>,
+    ) -> Result<String, Refusal> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let proxy = async move {
+            let mut stream = listener.accept().await.unwrap().0;
+            for (due, answer) in turns {
+                let mut read = vec![0; due.len()];
+                stream.read_exact(&mut read).await.unwrap();
+                assert_eq!(read, due, "{}", String::from_utf8_lossy(&read));
+                stream.write_all(answer).await.unwrap();
+            }
+        };
+        let url = format!("{scheme}://ada:secret@{address}");
+        let upstream = Upstream::new(&settings(&[("https_proxy", &url)]));
+        let client = async {
+            let mut text = String::new();
+            upstream.tunnel("far.example", 22).await?.read_to_string(&mut text).await.unwrap();
+            Ok(text)
+        };
+        tokio::join!(proxy, client).1
+    }
+
+    const ASKED: &[u8] = b"CONNECT far.example:22 HTTP/1.1\r\nHost: far.example:22\r\n\
+                           Proxy-Authorization: Basic YWRhOnNlY3JldA==\r\n\r\n";
+
+    #[tokio::test]
+    async fn a_hosts_first_word_is_kept() {
+        // A host that speaks first may be heard together with the proxy's own answer.
+        let turns = vec![(ASKED, &b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\nSSH-2.0"[..])];
+        assert_eq!(proxied("http", turns).await.unwrap(), "SSH-2.0");
+    }
+
+    #[tokio::test]
+    async fn a_proxys_refusal_is_handed_on() {
+        let turns = vec![(ASKED, &b"HTTP/1.1 407 Who are you\r\n\r\n"[..])];
+        assert_eq!(proxied("http", turns).await, Err(Refusal::new(407, "Who are you")));
+        let turns = vec![(ASKED, &b"SSH-2.0\r\n\r\n"[..])];
+        assert_eq!(proxied("http", turns).await.unwrap_err().status, 502);
+        let tls = settings(&[("https_proxy", "https://127.0.0.1:1")]);
+        let refusal = Upstream::new(&tls).tunnel("far.example", 22).await.err().unwrap();
+        assert!(refusal.message.contains("https proxy"), "{}", refusal.message);
+    }
+
+    #[tokio::test]
+    async fn socks_is_spoken() {
+        let host = b"\x05\x01\x00\x03\x0bfar.example\x00\x16";
+        let turns = vec![
+            (&b"\x05\x01\x02"[..], &b"\x05\x02"[..]),
+            (b"\x01\x03ada\x06secret", b"\x01\x00"),
+            (host, b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x16hello"),
+        ];
+        assert_eq!(proxied("socks5h", turns.clone()).await.unwrap(), "hello");
+        let refused =
+            vec![turns[0], turns[1], (&host[..], &b"\x05\x02\x00\x01\x00\x00\x00\x00\x00\x00"[..])];
+        let refusal = proxied("socks5", refused).await.unwrap_err();
+        assert_eq!(refusal.status, 502);
+        assert!(refusal.message.contains("far.example:22"), "{}", refusal.message);
+    }
 }
