@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes assets/instances.toml: every instance type of the SageMaker API, its size and list prices.
 
-    pip install botocore moto && python3 assets/instances.py
+    pip install moto && python3 assets/instances.py
 
-The types are the API's own enums, read from botocore. Sizes are EC2's, as the `ml.` types run on the
+The types are the API's own enums, read from assets/api/sagemaker.json. Sizes are EC2's, as the `ml.` types run on the
 EC2 types of the same name: moto ships the answer of EC2's DescribeInstanceTypes; the few types that
 it no longer lists stand below. Prices are list prices in us-east-1, US dollars an hour, on demand.
 There is no offline copy of AWS's price list to read, so those stand below one by one, each with where
@@ -16,8 +16,6 @@ import json
 import pathlib
 import sys
 
-import botocore
-import botocore.session
 import moto
 
 ENUMS = [
@@ -135,15 +133,16 @@ def line(ec2, name):
 def main():
     table = pathlib.Path(moto.__file__).parent / "ec2/resources/instance_types.json.gz"
     ec2 = json.loads(gzip.decompress(table.read_bytes()))
-    model = botocore.session.get_session().get_service_model("sagemaker")
-    names = {name for enum in ENUMS for name in model.shape_for(enum).enum}
+    here = pathlib.Path(__file__).parent
+    shapes = json.loads((here / "api/sagemaker.json").read_text())["shapes"]
+    names = {name for enum in ENUMS for name in shapes[enum]["enum"]}
     unknown = (set(HOSTING) | set(TRAINING)) - names
     if unknown:
         sys.exit(f"prices of types that the API does not have: {sorted(unknown)}")
     lines = [
         "# Written by assets/instances.py: SageMaker's instance types, their sizes and us-east-1 list prices in",
         "# US dollars an hour on demand. A price that is missing here is unknown and is left out of every total.",
-        f"# Types as in botocore {botocore.__version__}.",
+        "# The types are those of assets/api/sagemaker.json.",
         "",
         "[sources]",
     ]
@@ -152,7 +151,7 @@ def main():
         lines.append(f'{key} = {{ what = "{what}", date = "{date}" }}')
     lines += ["", "[types]"]
     lines += [line(ec2, name) for name in sorted(names, key=order)]
-    target = pathlib.Path(__file__).parent / "instances.toml"
+    target = here / "instances.toml"
     target.write_text("\n".join(lines) + "\n")
     print(f"{target}: {len(names)} types, {len(HOSTING)} hosting and {len(TRAINING)} training prices")
 

@@ -1,7 +1,13 @@
 #!/usr/bin/env python3
 """Writes assets/api/<service>.json: the facts of the AWS service models, without their prose.
 
-    pip install botocore && python3 assets/api/make.py [DIR]
+    pip install -r tests/clients/requirements.txt && python3 assets/api/make.py [DIR]
+
+`tests/clients/requirements.txt` names the one botocore that the models are read from and that the
+tests' clients run on; this refuses any other. To move to a newer one, change it there, run this, and
+commit both: what changes is printed. A request member that is new in an operation that behaves has to
+have an entry in `members.toml` first, and the region something to do with it; otherwise nothing is
+written.
 
 What is kept: operations, shapes, required members, limits, patterns, enums, locations, error codes,
 wire protocols. Each file names the botocore version that it was read from. The output is sorted and
@@ -13,13 +19,19 @@ syntax and no look-around; `patterns.py` translates and stops the build at whate
 
 import json
 import pathlib
+import re
 import sys
+import tomllib
 
 import botocore
 from botocore.loaders import Loader
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import changes
 import patterns
+
+HERE = pathlib.Path(__file__).resolve().parent
+REQUIREMENTS = HERE.parents[1] / "tests/clients/requirements.txt"
 
 SERVICES = [
     "sagemaker",
@@ -162,7 +174,8 @@ def namespace(model):
     return uri
 
 
-def write(service, model, path):
+def whole(service, model):
+    """The facts of a service model, whole."""
     metadata = model["metadata"]
     head = {
         "service": service,
@@ -172,13 +185,17 @@ def write(service, model, path):
     }
     if metadata["protocol"] == "rest-xml":
         head["xmlNamespace"] = namespace(model)
+    return head, {
+        "operations": {n: operation_facts(n, o) for n, o in model["operations"].items()},
+        "shapes": {n: shape_facts(n, s, service) for n, s in model["shapes"].items()},
+    }
+
+
+def write(head, groups, path):
     compact = {"ensure_ascii": False, "separators": (",", ":")}
     lines = ["{"]
     lines += [f"{json.dumps(k)}:{json.dumps(v, **compact)}," for k, v in sorted(head.items())]
-    for group, facts in (
-        ("operations", {n: operation_facts(n, o) for n, o in model["operations"].items()}),
-        ("shapes", {n: shape_facts(n, s, service) for n, s in model["shapes"].items()}),
-    ):
+    for group, facts in groups.items():
         lines.append(f"{json.dumps(group)}:{{")
         rows = [f"{json.dumps(n)}:{json.dumps(facts[n], **compact)}" for n in sorted(facts)]
         lines.append(",\n".join(rows))
@@ -187,16 +204,47 @@ def write(service, model, path):
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def check_version():
+    (pinned,) = re.findall(r"^botocore==(\S+)$", REQUIREMENTS.read_text(), re.MULTILINE)
+    if botocore.__version__ != pinned:
+        sys.exit(
+            f"make.py: this is botocore {botocore.__version__}; tests/clients/requirements.txt names {pinned}. "
+            "Install what it names, or name another there."
+        )
+
+
+def check_members(made, kept):
+    """Nothing that a caller may send to an operation that behaves goes undecided."""
+    entries = tomllib.loads((HERE / "members.toml").read_text())
+    deeper = entries.pop("deeper")
+    lines = []
+    for service, known in sorted(entries.items()):
+        lines += changes.undecided(known, service, made[service][1])
+        if service in kept:
+            new = set(changes.within(known, service, kept[service], made[service][1]))
+            lines += [f"{service} has {each} now" for each in sorted(new - set(deeper.get(service, ())))]
+    if lines:
+        sys.exit(
+            "make.py: nothing was written. Decide what the region does with each (honour it, record it and say so in "
+            "the operation's note, or refuse it by name), then write it into assets/api/members.toml:\n  "
+            + "\n  ".join(lines)
+        )
+
+
 def main():
+    check_version()
     print(f"reading botocore {botocore.__version__}")
     loader = Loader()
-    here = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else __file__)
-    here = here if here.is_dir() else here.parent
-    for service in SERVICES:
-        model = loader.load_service_model(service, "service-2")
-        path = here / f"{service}.json"
-        write(service, model, path)
-        print(f"{path.name}: {len(model['operations'])} operations, {len(model['shapes'])} shapes")
+    folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
+    made = {service: whole(service, loader.load_service_model(service, "service-2")) for service in SERVICES}
+    kept = {path.stem: json.loads(path.read_text()) for path in HERE.glob("*.json")}
+    for service in made.keys() & kept.keys():
+        changes.show(service, kept[service], made[service][1])
+    check_members(made, kept)
+    for service, (head, groups) in made.items():
+        path = folder / f"{service}.json"
+        write(head, groups, path)
+        print(f"{path.name}: {len(groups['operations'])} operations, {len(groups['shapes'])} shapes")
     print(patterns.report())
 
 

@@ -92,7 +92,7 @@ pub struct Service {
     pub protocols: Vec<Protocol>,
     /// Answers in JSON or CBOR also name the code that the query protocol would have (CloudWatch).
     pub query_compatible: bool,
-    /// Where the facts come from: `botocore 1.44.5`.
+    /// Where the facts come from: `botocore 1.44.8`.
     pub source: &'static str,
     operations: Vec<Operation>,
     shapes: Vec<Shape>,

@@ -29,16 +29,19 @@ pub struct IamOptions {
     pub quotas: Quotas,
 }
 
+const SIGN_IN: &str =
+    "MaxSigninSessionDuration is kept and returned: nobody signs in to a console here.";
+
 /// What a page holds when the caller does not say.
 const PAGE: usize = 100;
 
 pub(super) fn rows(table: &mut Table) {
     table
         .service("iam")
-        .behaves("CreateRole", create_role)
+        .behaves_but("CreateRole", SIGN_IN, create_role)
         .behaves("GetRole", get_role)
         .behaves("ListRoles", list_roles)
-        .behaves("UpdateRole", update_role)
+        .behaves_but("UpdateRole", SIGN_IN, update_role)
         .behaves("UpdateRoleDescription", update_description)
         .behaves_but(
             "UpdateAssumeRolePolicy",
@@ -274,16 +277,29 @@ fn page_of(input: &Value, member: &str, all: &[Value]) -> Answer {
 async fn update_role(region: Arc<Region>, call: Call) -> Answer {
     let input = call.input;
     let name = input.name("RoleName").to_owned();
-    change_role(&region, &name, move |_, row| {
-        for member in ["Description", "MaxSessionDuration"] {
-            if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
-                family::set(&mut row.body, member, value.clone());
-            }
-        }
-        Ok(())
-    })
-    .await?;
+    change_role(&region, &name, move |_, row| updated(&mut row.body, &input)).await?;
     Ok(family::nothing())
+}
+
+/// Writes what UpdateRole names; what it does not name stays.
+fn updated(role: &mut Value, input: &Value) -> Result<(), Refusal> {
+    let reset = input.flag("ResetMaxSigninSessionDuration");
+    if reset && input.has("MaxSigninSessionDuration") {
+        return Err(Refusal::Declared(
+            "InvalidInput",
+            "MaxSigninSessionDuration cannot be specified when ResetMaxSigninSessionDuration is true."
+                .into(),
+        ));
+    }
+    for member in ["Description", "MaxSessionDuration", "MaxSigninSessionDuration"] {
+        if let Some(value) = input.get(member).filter(|value| !value.is_null()) {
+            family::set(role, member, value.clone());
+        }
+    }
+    if reset {
+        family::drop_members(role, &["MaxSigninSessionDuration"]);
+    }
+    Ok(())
 }
 
 async fn update_description(region: Arc<Region>, call: Call) -> Answer {
@@ -375,6 +391,20 @@ mod tests {
         let plain = json!({"RoleName": "Train", "AssumeRolePolicyDocument": "{}"});
         let row = new_role(&Place::default(), plain, Timestamp::default());
         assert_eq!(row.body.name("Arn"), "arn:aws:iam::123456789012:role/Train");
+    }
+
+    #[test]
+    fn an_update_changes_what_it_names_and_a_reset_takes_away() {
+        let mut role = json!({"Description": "d", "MaxSessionDuration": 3600});
+        updated(&mut role, &json!({"MaxSigninSessionDuration": 7200})).unwrap();
+        assert_eq!(
+            role,
+            json!({"Description": "d", "MaxSessionDuration": 3600, "MaxSigninSessionDuration": 7200})
+        );
+        let both = json!({"MaxSigninSessionDuration": 1, "ResetMaxSigninSessionDuration": true});
+        assert!(updated(&mut role, &both).is_err());
+        updated(&mut role, &json!({"ResetMaxSigninSessionDuration": true})).unwrap();
+        assert_eq!(role, json!({"Description": "d", "MaxSessionDuration": 3600}));
     }
 
     #[test]
