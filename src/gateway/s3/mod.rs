@@ -221,6 +221,8 @@ fn plain_encoding(headers: &mut HeaderMap) {
 }
 
 #[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod member_probes;
 #[cfg(test)]
 mod member_tests;
