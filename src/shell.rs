@@ -31,7 +31,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    cli.workspace = cli.workspace.or_else(named_workspace);
     if matches!(&cli.command, Some(Command::Serve(args)) if args.detached) {
         background::step_back();
     }
@@ -56,13 +57,23 @@ fn install_tracing(quiet: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("SAGEBRUSH_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     // A warning that cannot be written is lost; to complain of that would be to panic.
-    let log = tracing_subscriber::fmt().log_internal_errors(false).with_env_filter(filter);
+    let paint = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt()
+        .log_internal_errors(false)
+        .with_ansi(paint)
+        .with_env_filter(filter);
     let file = std::env::var_os("SAGEBRUSH_LOG_FILE").map(std::fs::File::create);
     match file {
         Some(Ok(file)) => log.with_ansi(false).with_writer(std::sync::Mutex::new(file)).init(),
         _ if quiet => log.with_writer(std::io::sink).init(),
         _ => log.with_writer(std::io::stderr).init(),
     }
+}
+
+/// The workspace that the environment names; an empty variable names none.
+fn named_workspace() -> Option<PathBuf> {
+    let named = std::env::var_os("SAGEBRUSH_WORKSPACE").filter(|value| !value.is_empty());
+    named.map(PathBuf::from)
 }
 
 fn fail(error: &CommandError) -> ExitCode {
@@ -310,7 +321,6 @@ async fn script(args: &RunArgs, workspace: Option<&Path>) -> Result<ExitCode, Co
     let terminal = std::io::stdout().is_terminal();
     let style = match args.report {
         Some(ReportFormat::Json) => Style::JsonLines,
-        None if !terminal => Style::JsonLines,
         _ => Style::Text { colour: terminal && std::env::var_os("NO_COLOR").is_none() },
     };
     let mut report = Report::new(Box::new(std::io::stdout()), style);
@@ -319,7 +329,8 @@ async fn script(args: &RunArgs, workspace: Option<&Path>) -> Result<ExitCode, Co
     let ending = match workspace {
         Some(folder) => {
             let (client, _) = admin::attach_or_start(&read_workspace(folder)?).await?;
-            let mut session = Session::new(client, source.base.clone(), Arc::clone(&progress));
+            let mut session =
+                Session::new(client, source.base.clone(), Arc::clone(&progress)).confined();
             Ok(steps(&mut session, &script, &mut report).await)
         }
         None => scratch(args, &source, &script, &mut report, Arc::clone(&progress)).await,
@@ -364,7 +375,7 @@ async fn scratch(
     // They are those of the workspace's own region, which may be running.
     workspace.settings.ports.clear();
     let host = Host::start(workspace, PortChoice::Exactly(0)).await.map_err(host_failed)?;
-    let mut session = Session::new(host.client.clone(), source.base.clone(), progress);
+    let mut session = Session::new(host.client.clone(), source.base.clone(), progress).confined();
     let ending = steps(&mut session, script, report).await;
     if args.stay && !ending.interrupted {
         host.announce()

@@ -191,8 +191,9 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
         let name = key.rsplit('/').next().unwrap_or(key);
         let mut path = session.path(&target.unwrap_or_else(|| PathBuf::from(name)));
         if path.is_dir() {
-            path.push(name);
+            path.push(safe(name)?);
         }
+        session.may_write(&path)?;
         session.note("s3", "GetObject", json!({"Bucket": bucket, "Key": key}));
         let bytes = session.client.get_file(bucket, key, &path).await?;
         return Ok(Outcome::said(format!("{} ({})", path.display(), counted(bytes, "byte"))));
@@ -202,15 +203,30 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
     // Consoles make such empty objects to show a folder.
     objects.retain(|object| !(object.key.ends_with('/') && object.size == 0));
     let mut bytes = 0;
+    let mut refused = Vec::new();
     for object in &objects {
-        let relative = safe(&object.key[key.len()..])?;
-        let path = folder.join(relative);
+        let path = match safe(&object.key[key.len()..]) {
+            Ok(relative) => folder.join(relative),
+            Err(why) => {
+                refused.push(why.to_string());
+                continue;
+            }
+        };
+        session.may_write(&path)?;
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent)
                 .map_err(|error| CommandError::io(parent.display().to_string(), error))?;
         }
         session.note("s3", "GetObject", json!({"Bucket": bucket, "Key": object.key}));
         bytes += session.client.get_file(bucket, &object.key, &path).await?;
+    }
+    if !refused.is_empty() {
+        return Err(CommandError::Failed(format!(
+            "{} of {} were not written, all others were: {}",
+            refused.len(),
+            count(objects.len()),
+            refused.join("; ")
+        )));
     }
     Ok(Outcome::said(format!(
         "{} to {} ({})",
@@ -224,6 +240,12 @@ pub async fn download(session: &mut Session, args: &DownloadArgs) -> Result<Outc
 fn safe(key: &str) -> Result<PathBuf, CommandError> {
     let path = Path::new(key);
     let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
+    if key.contains('\0') {
+        return Err(CommandError::Failed(format!(
+            "the key `{}` holds a NUL, which no file's name can",
+            key.escape_default()
+        )));
+    }
     if inside && !key.is_empty() {
         return Ok(path.to_path_buf());
     }

@@ -38,6 +38,7 @@ fn verb_changes(verb: &Verb) -> bool {
         | Verb::Logs(_)
         | Verb::Describe(_)
         | Verb::List(_)
+        | Verb::Check(_)
         | Verb::Expect(_) => false,
         Verb::Bucket(args) => match args.action {
             BucketAction::List { .. } => false,

@@ -14,7 +14,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
     /// The workspace's folder
-    #[arg(long, short, global = true, value_name = "DIR", env = "SAGEBRUSH_WORKSPACE")]
+    #[arg(long, short, global = true, value_name = "DIR")]
     pub workspace: Option<PathBuf>,
     /// How answers are printed
     #[arg(long, short, global = true, value_enum, default_value_t)]
@@ -45,7 +45,7 @@ pub struct WorkbenchArgs {
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
     /// The configuration; `sagebrush config` prints one to start from
-    #[arg(long, value_name = "FILE", env = "SAGEBRUSH_CONFIG")]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 

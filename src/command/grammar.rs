@@ -74,6 +74,9 @@ pub enum Verb {
     Call(CallArgs),
     /// Check something and fail when it is not so
     Expect(ExpectArgs),
+    /// Check that what a script started has ended
+    #[command(after_help = "example: check --no-leftovers")]
+    Check(CheckArgs),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -273,10 +276,10 @@ pub struct InvokeArgs {
     #[arg(long)]
     pub label: Option<usize>,
     /// Requests to send; each row once when left out
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     pub requests: Option<usize>,
     /// Requests under way at a time
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = at_least_one)]
     pub users: usize,
     /// Only this variant
     #[arg(long)]
@@ -360,6 +363,22 @@ pub struct CallArgs {
     /// Members as --kebab-case VALUE (text, JSON, or @file), or the whole input as JSON
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub members: Vec<String>,
+}
+
+/// A number of which none would mean nothing.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be 1 or more".into()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it is no whole number".into()),
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub struct CheckArgs {
+    /// Fail while endpoints are there or jobs run: what costs money on AWS
+    #[arg(long, required = true)]
+    pub no_leftovers: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,6 +1,8 @@
 //! A region inside this process: what `serve` runs and what `run` makes for the time of a script.
 
-use super::workspace::{DurabilitySetting, HoldSetting, IamSetting, Workspace, WorkspaceError};
+use super::workspace::{
+    self, DurabilitySetting, HoldSetting, IamSetting, Workspace, WorkspaceError,
+};
 use crate::api::signing;
 use crate::client::{Attached, Client};
 use crate::domain::instance::{Catalog, CatalogError};
@@ -12,7 +14,6 @@ use crate::gateway::{
 };
 use crate::region::{IamOptions, OpenError, Region, RegionOptions};
 use crate::store::Durability;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why a region did not start.
@@ -43,23 +44,19 @@ pub struct Host {
     gateway: Running,
     pub client: Client,
     pub workspace: Workspace,
-    /// Holds the containers' sockets; goes with the region.
-    _runtime: tempfile::TempDir,
 }
 
 impl Host {
     /// Starts the workspace's region. Must be called inside a multi-threaded tokio runtime.
     pub async fn start(workspace: Workspace, port: PortChoice) -> Result<Self, HostError> {
         workspace.make()?;
-        let runtime = runtime_dir()?;
+        let runtime_dir = process::runtime_dir_for_this_process();
         let binary = std::env::current_exe()
             .map_err(|source| HostError::Io { what: "finding this binary".into(), source })?;
         let engine =
-            ProcessEngine::new(process::Options { binary, runtime_dir: runtime.path().to_owned() })
-                .map_err(|source| HostError::Io {
-                    what: "starting the process engine".into(),
-                    source,
-                })?;
+            ProcessEngine::new(process::Options { binary, runtime_dir }).map_err(|source| {
+                HostError::Io { what: "starting the process engine".into(), source }
+            })?;
         let settings = &workspace.settings;
         let region = Region::open(RegionOptions {
             dir: workspace.kept(),
@@ -104,7 +101,7 @@ impl Host {
         })?;
         let place = workspace.place();
         let client = Client::new(gateway.address, signing_key(credentials), &place.region);
-        Ok(Self { region, gateway, client, workspace, _runtime: runtime })
+        Ok(Self { region, gateway, client, workspace })
     }
 
     pub fn gateway(&self) -> &Running {
@@ -149,23 +146,19 @@ pub fn signing_key(credentials: Credentials) -> signing::Credentials {
 fn catalog(workspace: &Workspace) -> Result<Catalog, HostError> {
     let mut catalog = Catalog::builtin().clone();
     if let Some(path) = &workspace.settings.instances {
-        let path = workspace.folder.join(path);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|source| HostError::Io { what: path.display().to_string(), source })?;
+        let failed = |source| HostError::Io { what: path.display().to_string(), source };
+        let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+        let whole = workspace.folder.join(path);
+        // What a cloned folder names stays inside it, also by way of links.
+        let inside = || -> std::io::Result<bool> {
+            Ok(plain && whole.canonicalize()?.starts_with(workspace.folder.canonicalize()?))
+        };
+        if !inside().map_err(failed)? {
+            let why = "the table of instance types is not below the workspace's folder";
+            return Err(failed(std::io::Error::new(std::io::ErrorKind::InvalidInput, why)));
+        }
+        let text = workspace::read_small(&whole).map_err(failed)?;
         catalog.overlay(&text, &path.display().to_string())?;
     }
     Ok(catalog)
-}
-
-/// A short-pathed private folder: a Unix socket's path holds 107 bytes.
-fn runtime_dir() -> Result<tempfile::TempDir, HostError> {
-    let roots = [std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from), Some("/tmp".into())];
-    let short = |root: &PathBuf| root.is_absolute() && root.as_os_str().len() < 40;
-    let failed = |source| HostError::Io { what: "making a folder for sockets".into(), source };
-    for root in roots.into_iter().flatten().filter(short) {
-        if let Ok(dir) = tempfile::Builder::new().prefix("sagebrush-").tempdir_in(root) {
-            return Ok(dir);
-        }
-    }
-    tempfile::Builder::new().prefix("sagebrush-").tempdir().map_err(failed)
 }

@@ -8,6 +8,7 @@ pub mod admin;
 mod bucket;
 mod call;
 mod changes;
+mod check;
 pub mod cli;
 mod condition;
 pub mod demo;
@@ -133,5 +134,6 @@ pub async fn run(session: &mut Session, verb: &Verb) -> Result<Outcome, CommandE
         Verb::Delete(args) => resource::delete(session, args).await,
         Verb::Call(args) => call::run(session, args).await,
         Verb::Expect(args) => expect::run(session, args).await,
+        Verb::Check(_) => check::run(session).await,
     }
 }

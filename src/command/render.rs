@@ -41,7 +41,26 @@ pub fn json(outcome: &Outcome) -> String {
         serde_json::Value::Null => serde_json::json!({"Summary": outcome.summary}),
         value => value.clone(),
     };
-    serde_json::to_string_pretty(&value).unwrap_or_default() + "\n"
+    escape_json(&serde_json::to_string_pretty(&value).unwrap_or_default()) + "\n"
+}
+
+/// JSON that a terminal can show: what begins sequences or turns the direction of text is written as
+/// JSON's own escapes, which every parser reads back as it was.
+pub fn escape_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            '\u{7f}'..='\u{9f}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}' => {
+                escaped.push_str(&format!("\\u{:04x}", u32::from(char)));
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
 }
 
 /// Columns two spaces apart; those that hold numbers alone are aligned to the right.
@@ -100,6 +119,15 @@ mod tests {
             table(&shown),
             "  variant   observed       p50\n  blue        90.0 %   1.25 ms\n  grün        9.97 %         -\n"
         );
+    }
+
+    #[test]
+    fn json_keeps_its_meaning_and_sends_nothing_to_the_terminal() {
+        let value = serde_json::json!({"a\u{9b}31m": "\u{202e}evil\u{7f}", "b": "ü\n"});
+        let shown = json(&Outcome::default().with_value(value.clone()));
+        assert!(!shown.chars().any(|one| one.is_control() && one != '\n'), "{shown:?}");
+        assert!(!shown.contains('\u{202e}'));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
     }
 
     #[test]

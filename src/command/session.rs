@@ -60,6 +60,8 @@ pub struct Session {
     /// What stands only while a command runs, and goes too when it is interrupted.
     pub(super) stages: Vec<String>,
     role: Option<String>,
+    /// Files are written below `base` alone.
+    confined: bool,
 }
 
 impl Session {
@@ -73,11 +75,53 @@ impl Session {
             progress,
             stages: Vec::new(),
             role: None,
+            confined: false,
         }
     }
 
     pub fn path(&self, path: &Path) -> PathBuf {
         self.base.join(path)
+    }
+
+    /// Has files written below `base` alone: what a script of somebody else's may do.
+    #[must_use]
+    pub fn confined(mut self) -> Self {
+        self.confined = true;
+        self
+    }
+
+    /// Whether a command may write the file at `path`, which [`Session::path`] gave.
+    ///
+    /// # Errors
+    /// In a script, when it is not below the script's folder, also by way of a link.
+    pub fn may_write(&self, path: &Path) -> Result<(), CommandError> {
+        if !self.confined {
+            return Ok(());
+        }
+        let refuse = || {
+            Err(CommandError::Failed(format!(
+                "{} is not below the script's folder, where a script's files stay; run the command \
+                 by itself to write elsewhere",
+                path.display()
+            )))
+        };
+        let io = |error| CommandError::io(path.display().to_string(), error);
+        let base = std::path::absolute(&self.base).map_err(io)?;
+        let whole = std::path::absolute(path).map_err(io)?;
+        let below = whole.strip_prefix(&base).ok();
+        let plain = |path: &&Path| {
+            path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
+        };
+        let Some(below) = below.filter(plain) else { return refuse() };
+        // Nothing on the way is a link.
+        let mut at = base;
+        for part in below.components() {
+            at.push(part);
+            if at.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+                return refuse();
+            }
+        }
+        Ok(())
     }
 
     /// Calls an operation and remembers that it did.
@@ -167,5 +211,40 @@ pub fn pair<'a>(text: &'a str, meaning: &str) -> Result<(&'a str, &'a str), Comm
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name, value)),
         _ => Err(CommandError::Usage(format!("`{text}` should be {meaning}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::signing::Credentials;
+    use crate::command::Quiet;
+
+    #[test]
+    fn a_script_writes_below_its_folder_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = folder.path().join("scripts");
+        std::fs::create_dir_all(base.join("out")).unwrap();
+        std::os::unix::fs::symlink("/tmp", base.join("link")).unwrap();
+        let credentials = Credentials {
+            access_key: String::new(),
+            secret_key: String::new(),
+            session_token: None,
+        };
+        let client = Client::new("127.0.0.1:1".parse().unwrap(), credentials, "us-east-1");
+        let session = Session::new(client, base, Arc::new(Quiet));
+        let may = |session: &Session, path: &str| {
+            session.may_write(&session.path(Path::new(path))).is_ok()
+        };
+        for path in ["../x", "/etc/x", "out/../../x", "link/x", "link"] {
+            assert!(may(&session, path), "a command by itself writes anywhere: {path}");
+        }
+        let session = session.confined();
+        for path in ["../x", "/etc/x", "out/../../x", "link/x", "link"] {
+            assert!(!may(&session, path), "{path}");
+        }
+        for path in ["x", "out/x", "new/deep/x"] {
+            assert!(may(&session, path), "{path}");
+        }
     }
 }

@@ -80,7 +80,7 @@ fn finished(name: &str, status: &str, job: &Value) -> Outcome {
     let billable = job.pointer("/BillableTimeInSeconds").and_then(Value::as_u64);
     let billable = billable.map(|seconds| format!(", {seconds} s billable")).unwrap_or_default();
     let mut outcome = Outcome::said(format!("training job {name}: {status}{billable}"))
-        .with_value(job.clone())
+        .with_value(without_definitions(job))
         .capturing(text(job, "/TrainingJobArn"));
     let metrics = job.pointer("/FinalMetricDataList").and_then(Value::as_array);
     if let Some(metrics) = metrics.filter(|metrics| !metrics.is_empty()) {
@@ -92,6 +92,16 @@ fn finished(name: &str, status: &str, job: &Value) -> Outcome {
         outcome = outcome.with_table(table);
     }
     outcome
+}
+
+/// The job as described, less the regular expressions of its metrics: fifteen kilobytes that nobody
+/// waits for. `describe` shows them.
+fn without_definitions(job: &Value) -> Value {
+    let mut job = job.clone();
+    if let Some(Value::Object(algorithm)) = job.get_mut("AlgorithmSpecification") {
+        algorithm.remove("MetricDefinitions");
+    }
+    job
 }
 
 pub async fn endpoint(session: &mut Session, name: &str) -> Result<Outcome, CommandError> {

@@ -3,12 +3,16 @@
 use crate::domain::arn::Place;
 use crate::region::{HoldTimes, Quotas};
 use serde::Deserialize;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What the region keeps lies under this name in the workspace.
 const KEPT: &str = ".sagebrush";
+/// No file of settings is longer, in bytes.
+const MOST: u64 = 1024 * 1024;
+/// AWS's waiting times can be made this much shorter at most.
+const PACE: f64 = 1e6;
 
 /// Further ports at most.
 const PORTS: usize = 16;
@@ -97,7 +101,7 @@ impl Workspace {
         let folder = std::path::absolute(folder)
             .map_err(|source| WorkspaceError::Io { path: folder.to_owned(), source })?;
         let path = folder.join("workspace.toml");
-        let settings = match std::fs::read_to_string(&path) {
+        let settings = match read_small(&path) {
             Err(source) if source.kind() == io::ErrorKind::NotFound => Settings::default(),
             Err(source) => return Err(WorkspaceError::Io { path, source }),
             Ok(text) => Settings::parse(&text)
@@ -131,6 +135,33 @@ impl Workspace {
     }
 }
 
+/// The text of a regular file of at most [`MOST`] bytes. Anything else in its place (a pipe, a device)
+/// is refused before it is read: the folder may be somebody else's.
+///
+/// # Errors
+/// When it is not there, is no such file, or is no UTF-8.
+pub fn read_small(path: &Path) -> io::Result<String> {
+    let mut options = std::fs::OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // A pipe that nobody writes to would hold up the open.
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    let file = options.read(true).open(path)?;
+    let found = file.metadata()?;
+    let refuse = |why: String| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    if !found.is_file() {
+        return refuse("it is no regular file; move it away".into());
+    }
+    if found.len() > MOST {
+        return refuse(format!("it has {} bytes, and at most {MOST} are read", found.len()));
+    }
+    let mut text = String::new();
+    file.take(MOST).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl Settings {
     fn parse(text: &str) -> Result<Self, String> {
         let settings: Self = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -142,15 +173,15 @@ impl Settings {
         if let Some(region) = &settings.region {
             let letters =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            if region.is_empty() || !region.bytes().all(letters) {
+            if region.is_empty() || region.len() > 32 || !region.bytes().all(letters) {
                 return Err(format!("region `{region}` is no AWS region such as us-east-1"));
             }
         }
         if settings.ports.contains(&0) || settings.ports.len() > PORTS {
             return Err(format!("ports holds at most {PORTS} ports from 1 to 65535"));
         }
-        if settings.pace.is_some_and(|pace| !pace.is_finite() || pace < 1.0) {
-            return Err("pace must be 1 or more".into());
+        if settings.pace.is_some_and(|pace| !(1.0..=PACE).contains(&pace)) {
+            return Err(format!("pace must be from 1 to {PACE}"));
         }
         let HoldTimes { endpoints, jobs } = settings.hold.unwrap_or_default().times();
         if endpoints.max(jobs) > HoldTimes::LONGEST {
@@ -184,6 +215,8 @@ mod tests {
         for bad in [
             "account = \"1\"",
             "region = \"US\"",
+            "pace = 1e308",
+            "pace = nan",
             "pace = 0.5",
             "colour = 1",
             "port = 99999",
@@ -192,5 +225,23 @@ mod tests {
         ] {
             assert!(Settings::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_no_small_regular_file_is_refused_without_being_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(pipe.success());
+        std::fs::write(at("long"), " ".repeat(MOST as usize + 1)).unwrap();
+        for name in ["zero", "pipe", "long"] {
+            let refused = read_small(&at(name)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::InvalidInput, "{name}: {refused}");
+        }
+        std::fs::write(at("well"), "name = \"x\"").unwrap();
+        assert_eq!(read_small(&at("well")).unwrap(), "name = \"x\"");
+        std::os::unix::fs::symlink(at("pipe"), at("workspace.toml")).unwrap();
+        assert!(Workspace::read(folder.path()).is_err());
     }
 }

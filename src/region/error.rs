@@ -90,6 +90,11 @@ impl Refusal {
     /// The error that `service`'s clients see.
     pub fn to_aws(self, service: &str) -> AwsError {
         let (status, code) = self.code(service);
+        if let Self::Store(fault) = &self
+            && let Some(words) = fault.for_clients()
+        {
+            return AwsError::new(status, code, words);
+        }
         if let Self::Store(_) | Self::Fault(_) = &self {
             tracing::error!(fault = %self, service, "the region failed a call");
             return AwsError::new(status, code, "The region itself failed; its log says why.");

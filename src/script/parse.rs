@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+/// How long a word may become once its variables are filled in.
+const VALUE_MOST: usize = 64 * 1024;
+
 /// What one line asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -68,6 +71,9 @@ impl Word {
                     })?;
                     text.push_str(value);
                 }
+            }
+            if text.len() > VALUE_MOST {
+                return Err(format!("a word with its variables has at most {VALUE_MOST} bytes"));
             }
         }
         Ok(text)

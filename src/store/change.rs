@@ -21,6 +21,8 @@ pub struct Change<'a> {
     shared: bool,
     /// The savepoint stands.
     pub(super) marked: bool,
+    /// It adds something that a full disk has no room for.
+    pub(super) grows: bool,
 }
 
 impl<'a> Change<'a> {
@@ -38,6 +40,7 @@ impl<'a> Change<'a> {
             afterwards: Vec::new(),
             shared,
             marked: false,
+            grows: false,
         }
     }
 
@@ -59,7 +62,7 @@ impl<'a> Change<'a> {
 
     /// `StoreError::Exists` when the name is taken, in whatever case.
     pub fn insert(&mut self, row: Row) -> Result<(), StoreError> {
-        self.mark()?;
+        self.grow()?;
         let inserted = self
             .connection
             .prepare_cached(
@@ -159,7 +162,7 @@ impl<'a> Change<'a> {
 
     /// Adds or overwrites.
     pub fn tag(&mut self, arn: &str, tags: &[(String, String)]) -> Result<(), StoreError> {
-        self.mark()?;
+        self.grow()?;
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO tag VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET value = excluded.value",
@@ -191,6 +194,12 @@ impl<'a> Change<'a> {
             self.marked = true;
         }
         Ok(())
+    }
+
+    /// [`Change::mark`] of a write that adds something: refused when the disk is full.
+    pub(super) fn grow(&mut self) -> Result<(), StoreError> {
+        self.grows = true;
+        self.mark()
     }
 
     /// Has `then` run once this change is committed.

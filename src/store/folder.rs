@@ -24,7 +24,7 @@ impl Folder {
             Err(error) => return Err(io(error)),
         }
         // What lies inside may have come with a cloned repository: nothing in it is followed.
-        for name in ["region.db", "region.db-wal", "region.db-shm", "lock"] {
+        for name in ["region.db", "region.db-wal", "region.db-shm", "lock", "reserve", "boot"] {
             refuse_unless(&dir.join(name), "a regular file", fs::FileType::is_file)?;
         }
         // The key and the state belong in nobody's repository.
@@ -48,6 +48,19 @@ impl Folder {
         let lock = lock(&path)?;
         Ok(Self { path, _lock: lock })
     }
+
+    /// How many files of objects and logs there are, counted up to a thousand.
+    pub fn files(&self) -> u64 {
+        let folders =
+            ["objects", "logs"].into_iter().flat_map(|name| entries(&self.path.join(name)));
+        let files = folders.flat_map(|folder| entries(&folder)).filter(|path| path.is_file());
+        files.take(1000).count() as u64
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(folder).into_iter().flatten().flatten();
+    found.map(|entry| entry.path()).collect()
 }
 
 /// Refuses a folder that another user made or can write to, and closes an own one to others.

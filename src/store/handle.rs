@@ -7,8 +7,9 @@ use super::logs::{Logs, Open, write_figures};
 use super::objects::{Files, Objects};
 use super::readers::{self, Readers};
 use super::snapshot::Snapshot;
+use super::space::Space;
 use super::writer::{self, Job, Writer};
-use super::{Event, OpenError, StoreError, migrations};
+use super::{Event, OpenError, StoreError, check, migrations};
 use crate::domain::time::Clock;
 use rusqlite::Connection;
 use std::path::Path;
@@ -16,12 +17,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::broadcast;
 
 /// How many events a follower may fall behind before it is told that it missed some.
 const FOLLOWED: usize = 4_096;
 /// KiB of pages the writer keeps.
 const CACHE_KIB: i64 = 4_096;
+
+/// The file that notes the latest opening, beside the database that counts them.
+const BOOT: &str = "boot";
+/// How long a start after a kill may take to check the database.
+const CHECKED: Duration = Duration::from_secs(1);
 
 /// How much a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +56,8 @@ struct Inner {
     writer: Option<JoinHandle<()>>,
     chores: Option<JoinHandle<()>>,
     housekeeper: Housekeeper,
+    #[cfg(test)]
+    space: Arc<Space>,
     /// Tells work in the background that can be left for the next time to stop.
     closing: Arc<AtomicBool>,
     _folder: Folder,
@@ -65,8 +74,24 @@ impl Store {
         let path = folder.path.join("region.db");
         let sqlite = |source| OpenError::Sqlite { path: path.clone(), source };
         let io = |source| OpenError::Io { path: path.clone(), source };
+        refuse_lost(&folder, &path)?;
+        let space = Arc::new(Space::open(&folder.path));
+        #[cfg(test)]
+        let kept_space = Arc::clone(&space);
         let connection = connect(&path, durability)?;
-        let boot = next_boot(&connection).map_err(sqlite)?;
+        let newest = newest_boot(&folder.path);
+        let (known, boot) = next_boot(&connection, newest).map_err(sqlite)?;
+        if newest > known {
+            let aside = folder.path.join("objects-left");
+            let moved =
+                Files::set_aside(&folder.path.join("objects"), &aside, known).map_err(io)?;
+            tracing::warn!(
+                "the database is older than {moved} files of objects beside it (was a copy put back?); \
+                 no object names them, and they are kept in {}",
+                aside.display()
+            );
+        }
+        std::fs::write(folder.path.join(BOOT), boot.to_string()).map_err(io)?;
         let (followers, _) = broadcast::channel(FOLLOWED);
         let (housekeeper, chores) = Housekeeper::new(&path);
         let closing = Arc::new(AtomicBool::new(false));
@@ -75,9 +100,14 @@ impl Store {
         let files =
             Arc::new(Files::new(root, boot, durability, housekeeper.clone(), closing.clone()));
         let logs = Arc::new(Open::new(folder.path.join("logs"), durability));
-        let writer =
-            Writer::new(connection, Arc::clone(&clock), followers.clone(), housekeeper.clone())
-                .map_err(sqlite)?;
+        let writer = Writer::new(
+            connection,
+            Arc::clone(&clock),
+            followers.clone(),
+            housekeeper.clone(),
+            space,
+        )
+        .map_err(sqlite)?;
         let (queue, jobs) = channel();
         let writer = Some(spawn("store-writer", move || writer.run(&jobs)).map_err(io)?);
         let chores = Some(spawn("store-chores", move || chores.run()).map_err(io)?);
@@ -94,6 +124,8 @@ impl Store {
                 writer,
                 chores,
                 housekeeper,
+                #[cfg(test)]
+                space: kept_space,
                 closing,
                 _folder: folder,
             }),
@@ -174,6 +206,12 @@ impl Store {
         &self.inner.housekeeper
     }
 
+    /// Has the disk count as full, or not.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&self, full: bool) {
+        self.inner.space.force(full);
+    }
+
     /// Waits until all chores asked for so far are done.
     #[cfg(test)]
     pub(super) fn settle(&self) {
@@ -228,17 +266,62 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<Jo
     std::thread::Builder::new().name(name.to_owned()).spawn(work)
 }
 
-/// Counts this opening of the store.
-fn next_boot(connection: &Connection) -> rusqlite::Result<u32> {
-    connection
-        .query_row("UPDATE boot SET number = number + 1 RETURNING number", [], |row| row.get(0))
+/// The latest opening that the folder has seen, whatever its database says. Without the note that each
+/// opening leaves, the names of objects' files tell.
+fn newest_boot(folder: &Path) -> u32 {
+    let noted = std::fs::read_to_string(folder.join(BOOT)).ok();
+    let noted = noted.and_then(|text| text.trim().parse().ok());
+    noted.unwrap_or_else(|| Files::newest_boot(&folder.join("objects")))
+}
+
+/// Counts this opening of the store: the openings that the database knows of, and this one. Files of
+/// objects can be of later openings than the database knows, where an older copy of it was put back:
+/// this one is later than those too.
+fn next_boot(connection: &Connection, newest: u32) -> rusqlite::Result<(u32, u32)> {
+    let known: u32 = connection.query_row("SELECT number FROM boot", [], |row| row.get(0))?;
+    let boot = known.max(newest).saturating_add(1);
+    connection.execute("UPDATE boot SET number = ?1", [boot])?;
+    Ok((known, boot))
+}
+
+/// A database that is gone beside objects and logs is never taken for a new region: the next sweep
+/// would remove all of them.
+fn refuse_lost(folder: &Folder, path: &Path) -> Result<(), OpenError> {
+    let gone = std::fs::metadata(path).map_or(true, |found| found.len() == 0);
+    let files = if gone { folder.files() } else { 0 };
+    if files > 0 {
+        let folder = folder.path.clone();
+        return Err(OpenError::Lost { path: path.to_owned(), folder, files });
+    }
+    Ok(())
+}
+
+/// Refuses a database that a killed process left damaged, as far as a second's look can tell.
+fn refuse_damaged(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    match check::database(connection, Some(CHECKED)) {
+        Ok(Some(found)) if !found.is_empty() => {
+            Err(OpenError::Damaged { path: path.to_owned(), what: found.join("; ") })
+        }
+        Ok(_) => Ok(()),
+        Err(source) => Err(OpenError::Sqlite { path: path.to_owned(), source }),
+    }
 }
 
 /// The writer's connection, with the schema up to date.
 fn connect(path: &Path, durability: Durability) -> Result<Connection, OpenError> {
     let sqlite = |source| OpenError::Sqlite { path: path.to_owned(), source };
+    // In order, the last process took its write-ahead log along.
+    let killed = std::fs::metadata(path.with_extension("db-wal")).is_ok_and(|wal| wal.len() > 0);
     let mut connection = Connection::open(path).map_err(sqlite)?;
-    migrations::inspect(&connection, path)?;
+    migrations::inspect(&connection, path).map_err(|error| match error {
+        OpenError::Sqlite { path, source } if check::is_damage(&source) => {
+            OpenError::Damaged { path, what: source.to_string() }
+        }
+        error => error,
+    })?;
+    if killed {
+        refuse_damaged(&mut connection, path)?;
+    }
     let synchronous = match durability {
         Durability::Process => "NORMAL",
         Durability::Full => "FULL",

@@ -5,6 +5,7 @@
 //! one, and nobody ever waits on a timer. A call returns only when its transaction is committed.
 
 mod change;
+mod check;
 mod cursor;
 mod error;
 mod event;
@@ -19,6 +20,7 @@ mod readers;
 mod resource;
 mod row;
 mod snapshot;
+mod space;
 mod writer;
 
 #[cfg(test)]
@@ -27,6 +29,7 @@ mod crash_tests;
 mod tests;
 
 pub use change::Change;
+pub use check::{Damage, everything as check};
 pub use cursor::{BadCursor, Cursor};
 pub use error::{OpenError, StoreError};
 pub use event::{Changed, Event};

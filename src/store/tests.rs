@@ -257,7 +257,7 @@ fn what_is_no_database_of_a_region_is_refused() {
     assert!(matches!(try_open(&dir).err().unwrap(), OpenError::Unsafe { .. }));
     std::fs::write(&path, "not a database, but long enough to be looked at as one".repeat(100))
         .unwrap();
-    assert!(matches!(try_open(&dir).err().unwrap(), OpenError::Sqlite { .. }));
+    assert!(matches!(try_open(&dir).err().unwrap(), OpenError::Damaged { .. }));
 }
 
 #[test]
@@ -390,4 +390,147 @@ proptest! {
         }
         prop_assert_eq!(names, expected(&rows, &case.query));
     }
+}
+
+#[test]
+fn a_database_that_is_gone_beside_objects_is_no_new_region() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    futures::executor::block_on(async {
+        store.objects().create_bucket("b").await.unwrap();
+        store.objects().put_bytes("b", "k", b"precious", objects::About::default()).await.unwrap();
+    });
+    drop(store);
+    let kept = dir.path().join(".sagebrush");
+    let database = kept.join("region.db");
+    let saved = std::fs::read(&database).unwrap();
+    let files = || walk(&kept.join("objects"));
+    assert_eq!(files(), 1);
+    for empty in [false, true] {
+        std::fs::remove_file(&database).unwrap();
+        if empty {
+            std::fs::write(&database, b"").unwrap();
+        }
+        for _ in 0..2 {
+            let refused = try_open(&dir).map(drop).unwrap_err();
+            assert!(matches!(refused, OpenError::Lost { files: 1, .. }), "{refused}");
+            assert_eq!((files(), database.exists()), (1, empty));
+        }
+        std::fs::write(&database, b"").unwrap();
+    }
+    // Put back, it goes on.
+    std::fs::write(&database, saved).unwrap();
+    let store = open(&dir);
+    assert_eq!(store.objects().read("b", "k").unwrap(), b"precious");
+}
+
+fn walk(path: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(path).unwrap().flatten();
+    entries.map(|entry| if entry.path().is_dir() { walk(&entry.path()) } else { 1 }).sum()
+}
+
+#[test]
+fn objects_that_are_newer_than_the_database_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = dir.path().join(".sagebrush");
+    drop(open(&dir));
+    let old = std::fs::read(kept.join("region.db")).unwrap();
+    let store = open(&dir);
+    futures::executor::block_on(async {
+        store.objects().create_bucket("b").await.unwrap();
+        store.objects().put_bytes("b", "k", b"precious", objects::About::default()).await.unwrap();
+    });
+    drop(store);
+    // An older copy of the database is put back.
+    std::fs::write(kept.join("region.db"), old).unwrap();
+    for _ in 0..2 {
+        let store = open(&dir);
+        store.settle();
+        futures::executor::block_on(async {
+            store.objects().create_bucket("c").await.ok();
+            store.objects().put_bytes("c", "k", b"new", objects::About::default()).await.unwrap();
+        });
+        assert_eq!(store.objects().read("c", "k").unwrap(), b"new");
+    }
+    let bytes: Vec<Vec<u8>> = files_below(&kept.join("objects-left"));
+    assert!(bytes.contains(&b"precious".to_vec()));
+}
+
+fn files_below(path: &std::path::Path) -> Vec<Vec<u8>> {
+    let entries = std::fs::read_dir(path).unwrap().flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => files_below(&path),
+            false => vec![std::fs::read(path).unwrap()],
+        })
+        .collect()
+}
+
+#[test]
+fn a_damaged_database_is_refused_after_a_kill_and_told_by_a_check() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    for number in 0..200 {
+        insert(&store, row("model", &format!("m{number}"), 1)).unwrap();
+    }
+    drop(store);
+    let kept = dir.path().join(".sagebrush");
+    let database = kept.join("region.db");
+    assert!(check(&kept).unwrap().is_none());
+    let mut bytes = std::fs::read(&database).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[4096..middle] {
+        *byte ^= 0x55;
+    }
+    std::fs::write(&database, bytes).unwrap();
+    // As a killed process leaves it.
+    std::fs::write(kept.join("region.db-wal"), [0; 64]).unwrap();
+    let refused = try_open(&dir).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused}");
+    assert!(!check(&kept).unwrap().database.is_empty());
+}
+
+#[test]
+fn damaged_objects_are_told_before_they_are_answered() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    futures::executor::block_on(async {
+        store.objects().create_bucket("b").await.unwrap();
+        store.objects().put_bytes("b", "k", b"precious", objects::About::default()).await.unwrap();
+    });
+    let kept = dir.path().join(".sagebrush");
+    let folder = std::fs::read_dir(kept.join("objects")).unwrap().next().unwrap().unwrap().path();
+    let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(&file, b"precioux").unwrap();
+    let found = check(&kept).unwrap().objects;
+    assert_eq!(found, ["s3://b/k: its bytes are not those that were stored"]);
+    std::fs::write(&file, b"prec").unwrap();
+    let found = check(&kept).unwrap().objects;
+    assert_eq!(found, ["s3://b/k: its file has 4 bytes, and should have 8"]);
+    let refused = store.objects().read("b", "k").unwrap_err().to_string();
+    assert!(refused.contains("damaged"), "{refused}");
+}
+
+#[test]
+fn a_full_disk_takes_deletions_and_says_why_it_takes_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    insert(&store, row("model", "a", 1)).unwrap();
+    let reserve = dir.path().join(".sagebrush/reserve");
+    assert!(reserve.exists());
+    store.fill_disk(true);
+    let refused = insert(&store, row("model", "b", 1)).unwrap_err();
+    assert!(matches!(refused, StoreError::Full), "{refused}");
+    assert!(refused.for_clients().unwrap().contains("disk is full"));
+    assert!(!reserve.exists());
+    assert_eq!(get(&store, "model", "b"), None);
+    // What changes or takes away goes on, also in a group with what is refused.
+    let mut changed = get(&store, "model", "a").unwrap();
+    changed.status = "InService".into();
+    store.write_blocking(move |change| change.update(&changed)).unwrap();
+    let deleted: Outcome<bool> = store.write_blocking(|change| change.delete("model", "a"));
+    assert!(deleted.unwrap());
+    store.fill_disk(false);
+    insert(&store, row("model", "b", 1)).unwrap();
+    assert!(reserve.exists());
 }

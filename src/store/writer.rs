@@ -3,6 +3,7 @@
 
 use super::change::{Afterwards, Change};
 use super::housekeeper::{Chore, Housekeeper};
+use super::space::Space;
 use super::{Event, StoreError, resource};
 use crate::domain::time::{Clock, Timestamp};
 use futures::channel::oneshot;
@@ -80,11 +81,20 @@ where
     outcome
 }
 
+/// What came of a group.
+struct Committed {
+    events: Vec<Event>,
+    afterwards: Vec<Afterwards>,
+    /// Those of its changes that a full disk had no room for; the rest is committed.
+    refused: Vec<usize>,
+}
+
 pub(super) struct Writer {
     pub connection: Connection,
     pub clock: Arc<dyn Clock>,
     pub followers: broadcast::Sender<Arc<Event>>,
     pub housekeeper: Housekeeper,
+    space: Arc<Space>,
     /// How long the write-ahead log was after the last commit, in pages.
     pub wal_pages: Arc<std::sync::atomic::AtomicI32>,
     oldest: u64,
@@ -98,6 +108,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         followers: broadcast::Sender<Arc<Event>>,
         housekeeper: Housekeeper,
+        space: Arc<Space>,
     ) -> rusqlite::Result<Self> {
         let (oldest, newest) = resource::revisions(&connection)?;
         let wal_pages = Arc::new(std::sync::atomic::AtomicI32::new(0));
@@ -107,7 +118,17 @@ impl Writer {
             Ok(())
         }))?;
         let last = Timestamp::default();
-        Ok(Self { connection, clock, followers, housekeeper, wal_pages, oldest, newest, last })
+        Ok(Self {
+            connection,
+            clock,
+            followers,
+            housekeeper,
+            space,
+            wal_pages,
+            oldest,
+            newest,
+            last,
+        })
     }
 
     /// Works until the last handle on the store is gone, and the queue empty.
@@ -124,8 +145,9 @@ impl Writer {
     }
 
     fn commit(&mut self, mut group: Vec<Box<dyn Job>>) {
+        self.space.look();
         match self.transact(&mut group) {
-            Ok((events, afterwards)) => {
+            Ok(Committed { events, afterwards, refused }) => {
                 for event in events {
                     // Fails when nobody follows, which is no failure.
                     let _ = self.followers.send(Arc::new(event));
@@ -133,8 +155,8 @@ impl Writer {
                 for then in afterwards {
                     then();
                 }
-                for job in group {
-                    job.answer(None);
+                for (index, job) in group.into_iter().enumerate() {
+                    job.answer(refused.contains(&index).then_some(StoreError::Full));
                 }
             }
             Err(error) => {
@@ -143,27 +165,33 @@ impl Writer {
                     let _ = self.connection.execute_batch("ROLLBACK");
                 }
                 for job in group {
-                    job.answer(Some(StoreError::Commit(error.to_string())));
+                    job.answer(Some(match &error {
+                        StoreError::Full => StoreError::Full,
+                        StoreError::Damaged(what) => StoreError::Damaged(what.clone()),
+                        error => StoreError::Commit(error.to_string()),
+                    }));
                 }
             }
         }
         self.tend_log();
     }
 
-    fn transact(
-        &mut self,
-        group: &mut [Box<dyn Job>],
-    ) -> Result<(Vec<Event>, Vec<Afterwards>), StoreError> {
+    fn transact(&mut self, group: &mut [Box<dyn Job>]) -> Result<Committed, StoreError> {
         // Rows sort by their times, so those never run backwards even when the clock does.
         self.last = self.last.max(self.clock.now());
         let shared = group.len() > 1;
         let (mut events, mut afterwards) = (Vec::new(), Vec::new());
         let mut newest = self.newest;
         let mut kept = false;
+        let mut refused = Vec::new();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        for job in group {
+        for (index, job) in group.iter_mut().enumerate() {
             let mut change = Change::new(&self.connection, self.last, newest, shared);
-            let keep = job.run(&mut change);
+            let mut keep = job.run(&mut change);
+            if keep && change.grows && self.space.is_full() {
+                refused.push(index);
+                keep = false;
+            }
             if change.marked {
                 if !keep {
                     self.connection.prepare_cached("ROLLBACK TO change")?.execute([])?;
@@ -185,7 +213,7 @@ impl Writer {
         if let Some(reset) = events.iter().rfind(|event| event.is_reset()) {
             self.oldest = reset.revision;
         }
-        Ok((events, afterwards))
+        Ok(Committed { events, afterwards, refused })
     }
 
     /// Drops the oldest events beyond those kept, now and then.

@@ -13,6 +13,7 @@ fn run(script: &Path, more: &[&str]) -> Output {
     let output = sagebrush()
         .arg("run")
         .arg(script)
+        .args(["--report", "json"])
         .args(more)
         .env("TMPDIR", scratch.path())
         .output()

@@ -4,6 +4,7 @@ use super::region::attach;
 use crate::command::exec;
 use crate::command::workspace::Workspace;
 use crate::command::{CommandError, Outcome, Table};
+use crate::store;
 use serde_json::json;
 use std::process::Stdio;
 
@@ -26,6 +27,7 @@ pub async fn doctor(workspace: &Workspace) -> Result<(Outcome, bool), CommandErr
         true,
         "process: runs the built-in algorithms (xgboost, linear-learner); limits of instance types are not imitated",
     ));
+    findings.extend(stored(workspace).await);
     findings.push(certificates());
     findings.push(tool("docker", &["version", "--format", "{{.Server.Version}}"]).await);
     findings.push(tool("python3", &["--version"]).await);
@@ -48,6 +50,31 @@ fn cores() -> Finding {
         Ok(cores) => finding("cores", true, format!("{cores} stand in for all instances")),
         Err(error) => finding("cores", false, error.to_string()),
     }
+}
+
+/// Whether what the workspace holds is whole: database, objects, logs.
+async fn stored(workspace: &Workspace) -> Vec<Finding> {
+    let kept = workspace.kept();
+    if !kept.join("region.db").exists() {
+        return Vec::new();
+    }
+    let checked = tokio::task::spawn_blocking(move || store::check(&kept)).await;
+    let damage = match checked {
+        Ok(Ok(damage)) => damage,
+        Ok(Err(error)) => return vec![finding("data", false, error.to_string())],
+        Err(error) => return vec![finding("data", false, error.to_string())],
+    };
+    if damage.is_none() {
+        let (objects, segments) = damage.looked_at;
+        let whole = format!("whole: database, {objects} files of objects, {segments} log segments");
+        return vec![finding("data", true, whole)];
+    }
+    let all = [("database", damage.database), ("object", damage.objects), ("log", damage.logs)];
+    all.into_iter()
+        .flat_map(|(subject, found)| {
+            found.into_iter().map(move |text| finding(subject, false, text))
+        })
+        .collect()
 }
 
 /// What `exec` adds the region's authority to.

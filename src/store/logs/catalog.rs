@@ -461,7 +461,7 @@ pub(in crate::store) fn write_figures(
 }
 
 fn insert_group(change: &mut Change<'_>, name: &str, kept: &GroupKept) -> Result<bool, StoreError> {
-    change.mark()?;
+    change.grow()?;
     let inserted = change
         .connection
         .prepare_cached(
@@ -473,7 +473,7 @@ fn insert_group(change: &mut Change<'_>, name: &str, kept: &GroupKept) -> Result
 }
 
 fn insert_stream(change: &mut Change<'_>, group: i64, name: &str) -> Result<bool, StoreError> {
-    change.mark()?;
+    change.grow()?;
     let inserted = change
         .connection
         .prepare_cached(

@@ -23,8 +23,37 @@ pub(super) use stream::Open;
 
 use super::{Store, StoreError};
 use crate::domain::time::{Clock, Timestamp};
+use std::path::Path;
 use std::sync::Arc;
+use std::{fs, io};
 use tokio::sync::broadcast;
+
+/// Looks through all segments below a folder of logs: how many there are, and what is damaged.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(super) fn damage(root: &Path) -> io::Result<(u64, Vec<String>)> {
+    let (mut segments, mut found) = (0, Vec::new());
+    for stream in fs::read_dir(root)? {
+        let stream = stream?.path();
+        if !stream.is_dir() {
+            continue;
+        }
+        for file in fs::read_dir(&stream)? {
+            let path = file?.path();
+            if path.extension().is_none_or(|extension| extension != "log") {
+                continue;
+            }
+            segments += 1;
+            let lost = segment::lost(&path)?;
+            if lost > 0 {
+                let shown = path.strip_prefix(root).unwrap_or(&path).display();
+                found.push(format!("logs/{shown}: {lost} damaged records are left out"));
+            }
+        }
+    }
+    Ok((segments, found))
+}
 
 /// How many batches a follower may fall behind before it is told how many it missed.
 const FOLLOWED: usize = 1_024;

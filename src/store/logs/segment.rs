@@ -1,7 +1,8 @@
 //! Segment files: records one after the other, and an index of blocks beside them.
 //!
 //! A record is its payload's length and CRC-32C, then the payload: timestamp, time of ingestion,
-//! message. A record that is cut short or does not match its checksum ends the segment.
+//! message. A record that does not match its checksum is damage: it is left out, in words, and reading
+//! goes on behind it. Bytes at the end that no whole record follows are a tail that a crash tore off.
 
 use super::Record;
 use crate::domain::time::Timestamp;
@@ -68,18 +69,21 @@ impl Segment {
 
     /// Counts a record of `length` bytes at its end. `before` is the greatest timestamp so far.
     pub fn note(&mut self, timestamp: i64, length: u64, before: i64) {
+        self.place(Some(timestamp), length, before);
+    }
+
+    /// [`Segment::note`]; a record that is damaged has its place and no time.
+    fn place(&mut self, timestamp: Option<i64>, length: u64, before: i64) {
+        let (min, max) = (timestamp.unwrap_or(i64::MAX), timestamp.unwrap_or(i64::MIN));
         match self.blocks.last_mut() {
             Some(block) if self.length - block.offset < BLOCK => {
-                block.min = block.min.min(timestamp);
-                block.max = block.max.max(timestamp);
+                block.min = block.min.min(min);
+                block.max = block.max.max(max);
             }
-            _ => self.blocks.push(Block {
-                first: self.end(),
-                offset: self.length,
-                min: timestamp,
-                max: timestamp,
-                before,
-            }),
+            _ => {
+                let (first, offset) = (self.end(), self.length);
+                self.blocks.push(Block { first, offset, min, max, before });
+            }
         }
         self.records += 1;
         self.length += length;
@@ -96,11 +100,12 @@ impl Segment {
         let mut bytes = vec![0; usize::try_from(end - block.offset).unwrap_or(0)];
         file.read_exact_at(&mut bytes, block.offset)?;
         let mut records = Vec::new();
-        let mut rest = bytes.as_slice();
-        while let Some((record, length)) = decode(rest, block.first + records.len() as u64) {
-            records.push(record);
-            rest = &rest[length..];
+        let (found, _) = scan(&bytes, block.first);
+        let lost = found.iter().filter(|one| one.record.is_none()).count();
+        if lost > 0 {
+            tracing::warn!("{lost} damaged records of a log segment are left out (block {index})");
         }
+        records.extend(found.into_iter().filter_map(|one| one.record));
         Ok(records)
     }
 
@@ -116,15 +121,20 @@ impl Segment {
         }
         let mut segment = empty;
         let bytes = fs::read(segment.path(dir))?;
-        let mut rest = bytes.as_slice();
         let mut before = before;
-        while let Some((record, length)) = decode(rest, 0) {
-            segment.note(record.timestamp.as_millis(), length as u64, before);
-            before = before.max(record.timestamp.as_millis());
-            rest = &rest[length..];
+        let (found, torn) = scan(&bytes, 0);
+        for one in &found {
+            let time = one.record.as_ref().map(|record| record.timestamp.as_millis());
+            segment.place(time, one.length as u64, before);
+            before = before.max(time.unwrap_or(i64::MIN));
         }
-        if !rest.is_empty() {
-            tracing::warn!("cutting {} torn bytes off a log segment", rest.len());
+        let lost = found.iter().filter(|one| one.record.is_none()).count();
+        if lost > 0 {
+            let path = segment.path(dir);
+            tracing::warn!("{lost} damaged records of {} are left out", path.display());
+        }
+        if torn > 0 {
+            tracing::warn!("cutting {torn} torn bytes off a log segment");
             let file = OpenOptions::new().write(true).open(segment.path(dir))?;
             file.set_len(segment.length)?;
         }
@@ -199,6 +209,66 @@ pub(super) fn encode(buffer: &mut Vec<u8>, timestamp: i64, ingested: i64, messag
     let sum = crc32c::crc32c(&buffer[start + HEAD..]);
     buffer[start + 4..start + HEAD].copy_from_slice(&sum.to_le_bytes());
     (HEAD + length) as u64
+}
+
+/// A record, or the stretch of bytes where a damaged one is.
+struct Scanned {
+    record: Option<Record>,
+    length: usize,
+}
+
+/// How far behind a damaged record the next whole one is looked for.
+const RESYNC: usize = 1024 * 1024;
+
+/// All records of `bytes`, the first of which has this position, and how many bytes at the end are no
+/// record's.
+fn scan(bytes: &[u8], mut position: u64) -> (Vec<Scanned>, usize) {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if let Some((record, length)) = decode(rest, position) {
+            found.push(Scanned { record: Some(record), length });
+            rest = &rest[length..];
+        } else if let Some(length) = damaged(rest) {
+            found.push(Scanned { record: None, length });
+            rest = &rest[length..];
+        } else {
+            break;
+        }
+        position += 1;
+    }
+    (found, rest.len())
+}
+
+/// How long the damage at the beginning of `bytes` is: up to the next whole record. `None` when none
+/// follows: then it is a torn tail.
+fn damaged(bytes: &[u8]) -> Option<usize> {
+    // Mostly the length is sound and the record ends where it says.
+    let (length, _) = bytes.split_first_chunk::<4>()?;
+    let stated = HEAD + u32::from_le_bytes(*length).min(RECORD_MOST) as usize;
+    if bytes.get(stated..).is_some_and(|rest| decode(rest, 0).is_some()) {
+        return Some(stated);
+    }
+    // Checksums of what only looks like a record have a budget.
+    let mut budget = 64 * RESYNC;
+    for offset in 1..bytes.len().min(RESYNC) {
+        let (length, _) = bytes[offset..].split_first_chunk::<4>()?;
+        let length = u32::from_le_bytes(*length) as usize;
+        if length < TIMES || length > bytes.len() - offset {
+            continue;
+        }
+        budget = budget.checked_sub(length)?;
+        if decode(&bytes[offset..], 0).is_some() {
+            return Some(offset);
+        }
+    }
+    None
+}
+
+/// How many records of a segment's file are damaged.
+pub(super) fn lost(path: &Path) -> io::Result<usize> {
+    let (found, _) = scan(&fs::read(path)?, 0);
+    Ok(found.iter().filter(|one| one.record.is_none()).count())
 }
 
 /// The record at the beginning of `bytes` and its length; `None` when it is not whole.

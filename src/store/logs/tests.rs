@@ -141,7 +141,7 @@ async fn a_torn_tail_is_cut_and_the_figures_counted_anew() {
 }
 
 #[tokio::test]
-async fn damage_in_the_middle_hides_what_follows_it_and_nothing_else() {
+async fn damage_in_the_middle_hides_one_record_and_is_counted() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     let writer = with_stream(&store, "s").await;
@@ -153,7 +153,13 @@ async fn damage_in_the_middle_hides_what_follows_it_and_nothing_else() {
     fs::write(&files[0], bytes).unwrap();
     let store = open(&dir);
     let slice = store.logs().read(GROUP, "s", &Read::default()).unwrap();
-    assert_eq!(messages(&slice), ["first"]);
+    assert_eq!(messages(&slice), ["first", "third"]);
+    let (segments, found) = damage(&dir.path().join(".sagebrush/logs")).unwrap();
+    assert_eq!((segments, found.len()), (1, 1));
+    assert!(found[0].ends_with("1 damaged records are left out"), "{found:?}");
+    // The positions of what follows stay as they were.
+    assert_eq!(slice.events[1].position, 2);
+    assert_eq!(store.logs().append(GROUP, "s", &[event(9, "fourth")]).unwrap(), 3);
 }
 
 #[tokio::test]

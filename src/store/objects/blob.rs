@@ -22,7 +22,7 @@ pub(super) struct Extent {
 }
 
 pub(super) fn insert(change: &mut Change<'_>, blob: Blob, size: u64) -> Result<(), ObjectError> {
-    change.mark()?;
+    change.grow()?;
     change
         .connection
         .prepare_cached("INSERT INTO blob (id, refs, size, extents) VALUES (?1, 1, ?2, ?3)")?

@@ -72,7 +72,7 @@ impl Objects {
 }
 
 fn create(change: &mut Change<'_>, name: String) -> Result<(), ObjectError> {
-    change.mark()?;
+    change.grow()?;
     let (now, revision) = (change.now().as_millis(), change.revision + 1);
     let inserted = change
         .connection

@@ -1,5 +1,6 @@
 //! The files that hold objects' bytes: how they are named, who still reads them, when they go.
 
+use super::blob::Extent;
 use crate::store::housekeeper::{Chore, Housekeeper};
 use crate::store::readers::Readers;
 use crate::store::{Change, Durability, StoreError};
@@ -90,6 +91,26 @@ impl Files {
 
     pub fn open(&self, id: FileId) -> io::Result<File> {
         File::open(self.path(id))
+    }
+
+    /// Whether the files of an object are there and as long as their rows say; `first` is open already.
+    pub(super) fn check(&self, first: &File, extents: &[Extent]) -> io::Result<()> {
+        for (index, extent) in extents.iter().enumerate() {
+            let found = match index {
+                0 => first.metadata(),
+                _ => fs::metadata(self.path(extent.file)),
+            };
+            let length = found?.len();
+            if length != extent.size {
+                let path = self.path(extent.file);
+                tracing::error!(path = %path.display(), length, "an object's file is damaged");
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("an object's file has {length} bytes, and should have {}", extent.size),
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Has a finished file survive as much as a commit does.
@@ -208,6 +229,38 @@ impl Files {
             })?;
         }
         Ok(orphans)
+    }
+
+    /// Moves the files of openings after `known` out of the way: the database that is here now does not
+    /// know of them. Returns how many there were.
+    pub fn set_aside(root: &Path, aside: &Path, known: u32) -> io::Result<u64> {
+        let mut moved = 0;
+        for folder in fs::read_dir(root)? {
+            let folder = folder?;
+            if !folder.file_type()?.is_dir() {
+                continue;
+            }
+            for file in fs::read_dir(folder.path())? {
+                let file = file?;
+                let name = file.file_name();
+                let id = name.to_str().and_then(|name| i64::from_str_radix(name, 16).ok());
+                if id.is_some_and(|id| id >> 32 > i64::from(known)) {
+                    DirBuilder::new().recursive(true).mode(0o700).create(aside)?;
+                    fs::rename(file.path(), aside.join(name))?;
+                    moved += 1;
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    /// The latest opening that a file below `root` was made in; 0 when there is none.
+    pub fn newest_boot(root: &Path) -> u32 {
+        let entries = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten();
+        let names =
+            entries(root).flat_map(|folder| entries(&folder.path())).map(|file| file.file_name());
+        let ids = names.filter_map(|name| i64::from_str_radix(name.to_str()?, 16).ok());
+        ids.filter_map(|id| u32::try_from(id >> 32).ok()).max().unwrap_or(0)
     }
 
     /// The files in a folder that were made before this opening.

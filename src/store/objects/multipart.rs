@@ -74,7 +74,7 @@ impl Objects {
         self.store
             .write(move |change| {
                 let bucket = bucket::id(change.connection, &bucket)?;
-                change.mark()?;
+                change.grow()?;
                 change
                     .connection
                     .prepare_cached("INSERT INTO upload VALUES (?1, ?2, ?3, ?4, ?5)")?
@@ -267,7 +267,7 @@ fn insert_part(
     UploadId(id): UploadId,
     part: &Part,
 ) -> Result<(), ObjectError> {
-    change.mark()?;
+    change.grow()?;
     let before: Option<i64> = change
         .connection
         .prepare_cached("SELECT file FROM part WHERE upload = ?1 AND number = ?2")?

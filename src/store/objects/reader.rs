@@ -29,6 +29,11 @@ impl Reader {
         files.pin(blob.id);
         let first = extents.first().map(|extent| files.open(extent.file));
         let opened = first.unwrap_or_else(|| Err(io::ErrorKind::NotFound.into()));
+        // Before anything is answered: a file that is gone or short is damage, and said so.
+        let opened = opened.and_then(|file| {
+            files.check(&file, &extents)?;
+            Ok(file)
+        });
         match opened {
             Ok(file) => {
                 let end = extents.iter().map(|extent| extent.size).sum();
