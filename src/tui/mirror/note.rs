@@ -31,16 +31,17 @@ impl Note {
             Happening::Begins => ("traffic starts".to_owned(), "InService"),
             Happening::Ends => ("traffic ends".to_owned(), "Stopped"),
             Happening::Weights(shares) => {
-                let share =
-                    |(name, share): &(String, f64)| format!("{name} {}", format::percent(*share));
+                let share = |(name, share): &(String, f64)| {
+                    format!("{name} {}", format::compact(share * 100.0))
+                };
                 let shares: Vec<String> = shares.iter().map(share).collect();
                 (format!("split {}", shares.join(", ")), "Updating")
             }
             Happening::InService { variant, instance } => {
-                (format!("{instance} of {variant} in service"), "InService")
+                (format!("{variant} gains {instance}"), "InService")
             }
             Happening::OutOfService { variant, instance } => {
-                (format!("{instance} of {variant} out of service"), "Stopped")
+                (format!("{variant} loses {instance}"), "Stopped")
             }
             Happening::Deployment { stage, config } => {
                 let status = match stage.as_str() {

@@ -102,9 +102,9 @@ fn what_has_happened_is_there_when_a_workbench_opens_and_is_noted_once() {
     };
     let expected = [
         "endpoint live: InService",
-        "endpoint live: split blue 90 %, green 10 %",
-        "endpoint live: i-1 of blue out of service",
-        "endpoint live: i-2 of blue in service",
+        "endpoint live: split blue 90, green 10",
+        "endpoint live: blue loses i-1",
+        "endpoint live: blue gains i-2",
         "endpoint live: deploys b: Baking",
         "endpoint live: traffic starts",
     ];

@@ -61,8 +61,8 @@ fn the_demo_plays_in_a_copy_of_the_other_workspace_and_every_step_is_seen() {
     tty.type_in(".");
     tty.until_shown("9/9");
     tty.type_in("1");
-    tty.until_shown("split blue 50 %, green 50 %");
-    tty.until_shown("out of service");
+    tty.until_shown("split blue 50, green 50");
+    tty.until_shown("blue loses i-");
     tty.type_in("q");
     tty.until_shown("1 endpoint in service");
     tty.until_shown("Your own traffic to 1 endpoint ends");

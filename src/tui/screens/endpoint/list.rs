@@ -38,11 +38,11 @@ static COLUMNS: &[Column] = &[
     .volatile(),
     Column::new("P50", 8, |row, scene| latency(row, scene, |(p50, _)| p50))
         .right()
-        .rank(6)
+        .rank(4)
         .volatile(),
     Column::new("P99", 8, |row, scene| latency(row, scene, |(_, p99)| p99))
         .right()
-        .rank(6)
+        .rank(5)
         .volatile(),
     Column::new("INSTANCES", 9, |row, scene| {
         let (now, wanted) = instances(row);
@@ -62,7 +62,7 @@ static COLUMNS: &[Column] = &[
         None => Cell::number(None, "-", scene.theme.faint),
     })
     .right()
-    .rank(3)
+    .rank(6)
     .volatile(),
     Column::new("CONFIGURATION", 16, |row, scene| {
         Cell::text(row.text("EndpointConfigName").to_owned(), scene.theme.dim)

@@ -126,7 +126,7 @@ mod tests {
         let before = versions.summary(&group, &state.mirror);
         assert_eq!(before.body["Versions"], 2);
         assert_eq!(before.body["Latest"], 2);
-        assert_eq!(before.body["Best"], "accuracy 0.9778 (version 1)");
+        assert_eq!(before.body["Best"], "0.9778 accuracy (version 1)");
         assert_eq!(versions.settle(&state.mirror), Some(BTreeSet::new()));
         let mut third = testing::row(kind::MODEL_PACKAGE, "iris/2");
         third.name = "iris/3".into();

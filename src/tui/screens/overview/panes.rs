@@ -116,9 +116,14 @@ impl Overview {
 /// The note in so many columns: what has happened is kept, the name is shortened.
 fn note_in(note: &Note, room: usize) -> String {
     let (text, name) = (clean(&note.text), clean(&note.name));
-    let over = width(&text).saturating_sub(room);
-    if over == 0 || name.is_empty() {
+    if width(&text) <= room || name.is_empty() {
         return fit(&text, room).into_owned();
+    }
+    // What kind of thing it is goes first.
+    let text = text.find(&*name).map_or(&*text, |at| &text[at..]);
+    let over = width(text).saturating_sub(room);
+    if over == 0 {
+        return text.to_owned();
     }
     let least = 8.min(width(&name));
     let short = fit_middle(&name, width(&name).saturating_sub(over).max(least));
