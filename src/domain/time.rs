@@ -4,8 +4,9 @@
 //! milliseconds, which is what that fraction resolves.
 
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since the Unix epoch.
 #[derive(
@@ -59,39 +60,68 @@ impl Timestamp {
     }
 }
 
-/// Where "now" comes from. The system's clock in service, a hand-wound one in tests.
+/// Where "now" comes from. The system's clock in service, a manual one in tests.
 pub trait Clock: Send + Sync + 'static {
+    /// The wall clock: for stamps. It jumps when somebody sets it.
     fn now(&self) -> Timestamp;
+
+    /// The monotonic clock, put on the wall clock's scale when the process began: for spans. It
+    /// neither jumps nor runs while the machine sleeps. Readings of two processes do not compare.
+    fn steady(&self) -> Timestamp;
 }
 
-/// The machine's wall clock.
+/// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
+
+/// The wall clock and the monotonic one at the same moment, early in the process.
+static ORIGIN: LazyLock<(Timestamp, Instant)> =
+    LazyLock::new(|| (SystemClock.now(), Instant::now()));
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
+
+    fn steady(&self) -> Timestamp {
+        let (wall, monotonic) = *ORIGIN;
+        wall.plus(monotonic.elapsed())
+    }
 }
 
-/// A clock that moves only when told to.
+/// A clock that moves only when a test moves it.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    wall: AtomicI64,
+    steady: AtomicI64,
+}
 
 impl ManualClock {
     pub fn at(start: Timestamp) -> Self {
-        Self(AtomicI64::new(start.as_millis()))
+        let reading = || AtomicI64::new(start.as_millis());
+        Self { wall: reading(), steady: reading() }
     }
 
+    /// Lets time pass.
     pub fn advance(&self, span: Duration) {
         let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.wall.fetch_add(millis, Ordering::SeqCst);
+        self.steady.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock by so much, as no time does.
+    pub fn jump(&self, millis: i64) {
+        self.wall.fetch_add(millis, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp(self.0.load(Ordering::SeqCst))
+        Timestamp(self.wall.load(Ordering::SeqCst))
+    }
+
+    fn steady(&self) -> Timestamp {
+        Timestamp(self.steady.load(Ordering::SeqCst))
     }
 }

@@ -14,7 +14,7 @@ use super::Credentials;
 use super::connection::Peer;
 use crate::api::codec::Head;
 use crate::api::error::AwsError;
-use crate::api::signing::{self, Dialect, Presented, Second, SignatureError};
+use crate::api::signing::{self, Dialect, Presented, Scope, Second, SignatureError};
 use crate::domain::host;
 use crate::domain::time::Timestamp;
 use http::header::{HOST, ORIGIN, REFERER};
@@ -191,17 +191,22 @@ impl Entry {
         self.proof.is_some()
     }
 
-    /// Verifies the signature. `body_sha256` is the hash of the body, where it has been read.
+    /// Verifies the signature and what it is for. `body_sha256` is the hash of the body, where it has
+    /// been read.
     pub(super) fn prove(
         &self,
         head: &Head<'_>,
         body_sha256: Option<&str>,
+        wanted: &Wanted,
         now: Timestamp,
     ) -> Result<(), SignatureError> {
         let Some((proof, secret)) = &self.proof else { return Ok(()) };
         let (key, token) = (&secret.secret_key, secret.session_token.as_deref());
         match proof {
-            Proof::Fourth(presented) => presented.verify(head, key, token, body_sha256, now),
+            Proof::Fourth(presented) => {
+                presented.verify(head, key, token, body_sha256, now)?;
+                wanted.check(&presented.scope)
+            }
             Proof::Second(second, bucket) => {
                 second.verify(head, bucket.as_deref(), key, token, now)
             }
@@ -211,6 +216,34 @@ impl Entry {
     /// The secret that signs a body chunk by chunk, when the request's signature is believed.
     pub(super) fn secret_key(&self) -> Option<&str> {
         self.proof.as_ref().map(|(_, secret)| secret.secret_key.as_str())
+    }
+}
+
+/// What a believed signature has to be scoped to.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    /// The service's signing name; `None` where the body is yet to tell.
+    pub(super) service: Option<&'static str>,
+    pub(super) region: String,
+}
+
+/// Services with one endpoint for all regions, which clients address in this one.
+const GLOBAL: [&str; 2] = ["iam", "sts"];
+const GLOBAL_REGION: &str = "us-east-1";
+
+impl Wanted {
+    fn check(&self, scope: &Scope) -> Result<(), SignatureError> {
+        let service = scope.service.as_str();
+        let is_global = GLOBAL.contains(&service) && scope.region == GLOBAL_REGION;
+        if scope.region != self.region && !is_global {
+            let (given, here) = (scope.region.clone(), self.region.clone());
+            return Err(SignatureError::Region { given, here });
+        }
+        match self.service {
+            Some("s3") if service == "s3express" => Ok(()),
+            Some(wanted) if wanted != service => Err(SignatureError::Service(wanted.to_owned())),
+            _ => Ok(()),
+        }
     }
 }
 

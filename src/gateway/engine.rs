@@ -8,6 +8,7 @@
 //!    "memory_mib_taken":16384,"memory_mib":15934},
 //!  "bounds":[{"what":"connections","now":3,"most":16384,"dropped":0,"dropped_what":"turned away"},
 //!    {"what":"streams",…}, …],
+//!  "work":{"changes_rendered":40,"pages_shared":10,"decoded_elsewhere":2},
 //!  "uptime_seconds":12.5,
 //!  "store":{"bytes":123456,"database_bytes":4096,"objects_bytes":100,"logs_bytes":10,
 //!    "work_bytes":0,"durability":"process","revision":42},
@@ -16,7 +17,8 @@
 //!
 //! `admission` is the training jobs' queue before the machine: what they ask for by their instance
 //! types, none of which is enforced unless `limits` says so. `now` and `most` are null where a bound
-//! has no level that is counted. Sizes on disk are of the files as they are named, looked up when
+//! has no level that is counted. `work` counts since the start: changes rendered for watchers (once,
+//! however many watch), pages of them handed out once more, large documents decoded off the workers. Sizes on disk are of the files as they are named, looked up when
 //! asked for.
 
 use super::gauges::Gauges;
@@ -56,6 +58,11 @@ impl Internal {
                 "memory_mib": turns.capacity.memory_mib,
             },
             "bounds": self.bounds(),
+            "work": {
+                "changes_rendered": Gauges::read(&self.gauges.changes_rendered),
+                "pages_shared": Gauges::read(&self.gauges.pages_shared),
+                "decoded_elsewhere": Gauges::read(&self.gauges.decoded_elsewhere),
+            },
             "uptime_seconds": self.started.elapsed().as_secs_f64(),
             "store": store,
             "seed": options.seed,

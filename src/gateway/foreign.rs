@@ -50,7 +50,7 @@ impl Foreign {
             Some("ec2") => Form::Ec2,
             Some("query" | "rest-xml") => Form::Xml,
             // S3's relatives are told by their hosts.
-            None if service.starts_with("s3") || super::route::is_form(head) => Form::Xml,
+            None if service.starts_with("s3") || super::plan::is_form(head) => Form::Xml,
             _ => Form::Json,
         };
         Self { service, entry, operation, form }

@@ -17,6 +17,12 @@ pub(super) struct Gauges {
     pub(super) batches_missed: AtomicU64,
     /// Readings of training jobs that followers missed.
     pub(super) readings_missed: AtomicU64,
+    /// Changes that were rendered for watchers, however many watch.
+    pub(super) changes_rendered: AtomicU64,
+    /// Pages of changes that were handed to a watcher and had been rendered for another.
+    pub(super) pages_shared: AtomicU64,
+    /// Documents that were too large for a worker's thread and were decoded elsewhere.
+    pub(super) decoded_elsewhere: AtomicU64,
     /// Times that a watcher had to start from a new snapshot.
     pub(super) resyncs: AtomicU64,
 }

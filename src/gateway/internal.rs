@@ -23,6 +23,7 @@
 //! | `GET training-jobs/<name>/live` | see [`super::training`] |
 //! | `GET logs?group=G&stream=S&prefix=P&filter=T&tail=N` | see [`super::follow`] |
 
+use super::feed::Feed;
 use super::gauges::Gauges;
 use super::limits::Limits;
 use super::path::{Path, decoded};
@@ -55,6 +56,7 @@ pub(super) struct Internal {
     /// Places of streams.
     pub(super) places: Arc<Semaphore>,
     pub(super) gauges: Arc<Gauges>,
+    feed: Arc<Feed>,
     /// Turns true once no further request is taken: streams end.
     closing: tokio::sync::watch::Receiver<bool>,
     stop: tokio::sync::watch::Sender<bool>,
@@ -67,6 +69,7 @@ pub(super) struct Tap {
     pub(super) main: Handle,
     pub(super) closing: tokio::sync::watch::Receiver<bool>,
     pub(super) gauges: Arc<Gauges>,
+    pub(super) feed: Arc<Feed>,
     _place: OwnedSemaphorePermit,
 }
 
@@ -81,7 +84,10 @@ impl Internal {
     ) -> Self {
         let places = Arc::new(Semaphore::new(limits.watchers));
         let (started, main) = (Instant::now(), Handle::current());
-        Self { region, workspace, started, limits, main, places, gauges, closing, stop }
+        let store = region.store().clone();
+        let feed = Feed::new(store, region.place().clone(), main.clone(), Arc::clone(&gauges));
+        let feed = Arc::new(feed);
+        Self { region, workspace, started, limits, main, places, gauges, feed, closing, stop }
     }
 
     pub(super) async fn answer(
@@ -163,6 +169,7 @@ impl Internal {
             main: self.main.clone(),
             closing: self.closing.clone(),
             gauges: Arc::clone(&self.gauges),
+            feed: Arc::clone(&self.feed),
             _place: place,
         })
     }

@@ -9,8 +9,10 @@
 
 mod connection;
 mod credentials;
+mod document;
 mod door;
 mod engine;
+mod feed;
 mod fleet;
 mod follow;
 mod foreign;
@@ -19,12 +21,14 @@ mod gauges;
 mod history;
 mod internal;
 mod limits;
+mod lines;
 mod live;
 mod object;
 mod operate;
 mod path;
 mod payload;
 mod peer;
+mod plan;
 mod private_file;
 pub mod proxy;
 mod pulse;

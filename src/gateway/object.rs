@@ -3,7 +3,7 @@
 
 use super::door::Entry;
 use super::limits::Limits;
-use super::payload::{self, Trailers};
+use super::payload::{self, Arriving, Trailers};
 use super::s3;
 use crate::api::error::AwsError;
 use crate::api::signing::chunked::{ChunkError, Decoder};
@@ -15,7 +15,6 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Response, Uri};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -36,7 +35,7 @@ impl Objects {
     pub(super) async fn answer(
         &self,
         parts: Parts,
-        body: Incoming,
+        body: Arriving,
         entry: &Entry,
         limits: &Limits,
         request_id: &str,
@@ -48,7 +47,7 @@ impl Objects {
 
 fn prepare(
     mut parts: Parts,
-    body: Incoming,
+    body: Arriving,
     entry: &Entry,
     limits: &Limits,
 ) -> Result<Request<Body>, AwsError> {
@@ -115,7 +114,7 @@ fn path_style(parts: &Parts) -> Result<Option<Uri>, AwsError> {
 /// A body on its way to the backend. It ends well only when all of it was as declared; an error is
 /// an [`AwsError`] in a box.
 struct Decoded {
-    inner: Incoming,
+    inner: Arriving,
     decoder: Option<Decoder>,
     /// Decoded and not yet handed on.
     ready: VecDeque<Bytes>,

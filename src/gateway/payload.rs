@@ -7,10 +7,14 @@ use crate::serving::Body;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
+use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use sha2::{Digest, Sha256};
-use std::sync::{Arc, OnceLock};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// What stood behind a request's body: HTTP trailers, or those of an aws-chunked body, such as
 /// `x-amz-checksum-crc32`. The gateway puts one into the extensions of every request that it hands
@@ -33,7 +37,9 @@ pub(super) fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
 }
 
-pub(super) fn stream(body: Incoming) -> Body {
+pub(super) fn stream(
+    body: impl http_body::Body<Data = Bytes, Error = hyper::Error> + Send + 'static,
+) -> Body {
     body.map_err(Into::into).boxed_unsync()
 }
 
@@ -56,7 +62,7 @@ fn too_large(limit: u64) -> AwsError {
 /// A whole body of at most `limit` bytes, refused before it is read when it says that it is larger.
 pub(super) async fn collect(
     headers: &HeaderMap,
-    mut body: Incoming,
+    mut body: Arriving,
     limit: usize,
     limits: &Limits,
 ) -> Result<Bytes, AwsError> {
@@ -109,4 +115,84 @@ pub(super) fn broken(error: &hyper::Error) -> AwsError {
         cause = error.source();
     }
     AwsError::new(400, "IncompleteBody", "The request's body ended before it was complete.")
+}
+
+/// A request's body on its way to whoever reads it. What a reader leaves of it goes back, so that the
+/// connection can be used once more, or be closed with a word.
+pub(super) struct Arriving {
+    incoming: Option<Incoming>,
+    left: Left,
+}
+
+/// What a body's reader has left of it.
+#[derive(Clone, Default)]
+pub(super) struct Left(Arc<Mutex<Option<Incoming>>>);
+
+/// So much of a body that nobody wanted is read away, for so long.
+const READ_AWAY: u64 = 256 * 1024;
+const READ_AWAY_TIME: Duration = Duration::from_secs(1);
+
+impl Arriving {
+    pub(super) fn new(incoming: Incoming) -> (Self, Left) {
+        let left = Left::default();
+        (Self { incoming: Some(incoming), left: left.clone() }, left)
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        let mut left = self.left.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *left = self.incoming.take();
+    }
+}
+
+impl http_body::Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut self.incoming {
+            Some(incoming) => Pin::new(incoming).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
+    }
+}
+
+impl Left {
+    /// Whether the next request on the connection can follow: the body has been read, by now or to
+    /// its end here. One that is still being read is its reader's affair. `awaits_leave`: the client
+    /// sends the body only once it is asked for it.
+    pub(super) async fn is_done(&self, awaits_leave: bool) -> bool {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut incoming) = left else { return true };
+        if http_body::Body::is_end_stream(&incoming) {
+            return true;
+        }
+        if awaits_leave || http_body::Body::size_hint(&incoming).lower() > READ_AWAY {
+            return false;
+        }
+        let read = async {
+            let mut bytes = 0;
+            while let Some(frame) = incoming.frame().await {
+                let Ok(frame) = frame else { return false };
+                bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if bytes > READ_AWAY {
+                    return false;
+                }
+            }
+            true
+        };
+        tokio::time::timeout(READ_AWAY_TIME, read).await.unwrap_or(false)
+    }
 }

@@ -23,46 +23,47 @@
 //! snapshot; when they are not all kept any more, a resync comes instead. With `bodies=1` every row
 //! carries `body`, what Describe answers.
 //!
-//! Nothing is queued for a watcher: each reads the store at its own pace, one page ahead of what its
-//! socket takes, so a slow one costs no memory and falls back to a resync when it is too far behind.
+//! Changes are written in batches: the first at once, further ones at most every 50 ms. Nothing is
+//! queued for a watcher: each takes the pages of [`Feed`], which are rendered once for all, at its own
+//! pace, so a slow one costs no memory and falls back to a resync when it is too far behind.
 //! The pages of a snapshot are read one after the other; what changes meanwhile comes again as a
 //! delta, because deltas begin at the revision at which the first page was read.
 
 use super::gauges::Gauges;
 use super::internal::{Query, Tap, line};
+use super::lines::{Next, Rows};
 use crate::api::error::AwsError;
-use crate::domain::arn::Place;
-use crate::store::{Changed, Event, RawRow, Row, Snapshot, Store, StoreError};
+use crate::store::StoreError;
 use bytes::Bytes;
 use futures::Stream;
-use serde::Serialize;
-use serde_json::{Value, json};
-use std::sync::Arc;
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+use serde_json::json;
+use std::time::Duration;
+use tokio::sync::watch::Receiver;
+use tokio::time::Instant;
 
-/// Rows read at once for a snapshot, and events for deltas.
-const PAGE: usize = 1000;
+#[cfg(doc)]
+use super::feed::Feed;
+
+/// How long changes are gathered after some have been written.
+const BATCH: Duration = Duration::from_millis(50);
 
 struct Watcher {
     tap: Tap,
     bodies: bool,
-    poke: Receiver<Arc<Event>>,
+    /// The region's newest revision.
+    newest: Receiver<u64>,
     step: Step,
+    /// When changes may be written again.
+    free: Instant,
 }
 
 /// Where a watcher stands.
 enum Step {
     /// A snapshot is to begin.
     Begin,
-    /// The snapshot's rows of `kinds` follow, in the first of them those behind `after`.
-    Rows {
-        revision: u64,
-        kinds: Vec<String>,
-        after: String,
-    },
-    /// Events after the revision are to be read.
-    Deltas(u64),
+    Rows(Rows),
+    /// Changes after the revision are to be written.
+    Changes(u64),
     /// There were none yet.
     Wait(u64),
     End,
@@ -79,10 +80,11 @@ pub(super) fn stream(
     query: &Query<'_>,
 ) -> Result<impl Stream<Item = Bytes> + Send + 'static, AwsError> {
     let since = query.number("since")?;
-    // Subscribed before anything is read, so that no change falls between.
-    let poke = tap.region.store().subscribe();
-    let step = since.map_or(Step::Begin, Step::Deltas);
-    let watcher = Watcher { bodies: query.flag("bodies"), poke, step, tap };
+    // Taken before anything is read, so that no change falls between.
+    let newest = tap.region.store().revisions();
+    let step = since.map_or(Step::Begin, Step::Changes);
+    let bodies = query.flag("bodies");
+    let watcher = Watcher { bodies, newest, step, free: Instant::now(), tap };
     Ok(futures::stream::unfold(watcher, |mut watcher| async move {
         let chunk = watcher.next().await?;
         Some((chunk, watcher))
@@ -95,12 +97,16 @@ impl Watcher {
         loop {
             let (chunk, next) = match std::mem::replace(&mut self.step, Step::End) {
                 Step::End => return None,
-                Step::Wait(since) => match self.wait().await {
-                    Woken::Change => (Bytes::new(), Step::Deltas(since)),
+                Step::Wait(since) => match self.wait(since).await {
+                    Woken::Change => (Bytes::new(), Step::Changes(since)),
                     Woken::Silence => (line(&json!({ "heartbeat": since })), Step::Wait(since)),
                     Woken::Closing => return None,
                 },
-                step => self.read(step).await,
+                step => self.read(step).await.unwrap_or_else(|fault| {
+                    let closed = matches!(fault, StoreError::Closed);
+                    let said = line(&json!({ "error": fault.to_string() }));
+                    (if closed { Bytes::new() } else { said }, Step::End)
+                }),
             };
             self.step = next;
             if !chunk.is_empty() {
@@ -109,219 +115,48 @@ impl Watcher {
         }
     }
 
-    async fn wait(&mut self) -> Woken {
-        let poke = tokio::select! {
-            poke = self.poke.recv() => poke,
-            () = tokio::time::sleep(self.tap.limits.heartbeat) => return Woken::Silence,
-            _ = self.tap.closing.wait_for(|closing| *closing) => return Woken::Closing,
+    async fn wait(&mut self, since: u64) -> Woken {
+        let free = self.free;
+        let change = async {
+            tokio::time::sleep_until(free).await;
+            self.newest.wait_for(|newest| *newest > since).await.is_ok()
         };
-        if matches!(poke, Err(RecvError::Closed)) {
-            return Woken::Closing;
+        tokio::select! {
+            changed = change => if changed { Woken::Change } else { Woken::Closing },
+            () = tokio::time::sleep(self.tap.limits.heartbeat) => Woken::Silence,
+            _ = self.tap.closing.wait_for(|closing| *closing) => Woken::Closing,
         }
-        // The events themselves are read from the store: these only say that there are some.
-        while matches!(self.poke.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
-        Woken::Change
     }
 
-    /// Reads off the worker's thread, which has invocations to forward.
-    async fn read(&self, step: Step) -> (Bytes, Step) {
-        let store = self.tap.region.store().clone();
-        let (place, bodies) = (self.tap.region.place().clone(), self.bodies);
-        let read = self.tap.main.spawn_blocking(move || page(&store, step, &place, bodies)).await;
-        match read {
-            Ok(Ok((chunk, step))) => {
-                if matches!(step, Step::Begin) {
+    async fn read(&mut self, step: Step) -> Result<(Bytes, Step), StoreError> {
+        let feed = &self.tap.feed;
+        Ok(match step {
+            Step::Changes(since) => match feed.after(since, self.bodies).await? {
+                None => (Bytes::new(), Step::Wait(since)),
+                Some(handed) if handed.resync => {
                     Gauges::count(&self.tap.gauges.resyncs, 1);
+                    (handed.text, Step::Begin)
                 }
-                (chunk, step)
+                Some(handed) => {
+                    self.free = Instant::now() + BATCH;
+                    (handed.text, Step::Wait(handed.to))
+                }
+            },
+            step => {
+                let page = feed.read(self.bodies, move |lines, store| {
+                    let next = store.read(|snapshot| match step {
+                        Step::Rows(rows) => lines.rows(snapshot, rows),
+                        _ => lines.begin(snapshot),
+                    })?;
+                    Ok((Bytes::from(std::mem::take(&mut lines.text)), next))
+                });
+                let (text, next) = page.await?;
+                let next = match next {
+                    Next::Rows(rows) => Step::Rows(rows),
+                    Next::Changes(revision) => Step::Changes(revision),
+                };
+                (text, next)
             }
-            Ok(Err(fault)) => (line(&json!({ "error": fault.to_string() })), Step::End),
-            Err(_shut_down) => (Bytes::new(), Step::End),
-        }
-    }
-}
-
-fn page(
-    store: &Store,
-    step: Step,
-    place: &Place,
-    bodies: bool,
-) -> Result<(Bytes, Step), StoreError> {
-    let mut lines = Lines { place, bodies, text: Vec::new() };
-    let next = store.read(|snapshot| match step {
-        Step::Begin => lines.begin(snapshot),
-        Step::Rows { revision, kinds, after } => lines.rows(snapshot, revision, kinds, after),
-        Step::Deltas(since) => lines.deltas(snapshot, since),
-        other => Ok(other),
-    })?;
-    Ok((lines.text.into(), next))
-}
-
-/// A row as watchers see it.
-#[derive(Serialize)]
-struct RowLine<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    revision: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<Changed>,
-    kind: &'a str,
-    name: &'a str,
-    #[serde(flatten)]
-    row: Option<RowFacts<'a>>,
-}
-
-#[derive(Serialize)]
-struct RowFacts<'a> {
-    arn: String,
-    parent: &'a str,
-    status: &'a str,
-    created: f64,
-    modified: f64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a Value>,
-}
-
-/// Lines being written.
-struct Lines<'a> {
-    place: &'a Place,
-    bodies: bool,
-    text: Vec<u8>,
-}
-
-impl Lines<'_> {
-    fn begin(&mut self, snapshot: &Snapshot<'_>) -> Result<Step, StoreError> {
-        let revision = snapshot.revision()?;
-        let kinds = snapshot.kinds()?;
-        let counts: Result<Vec<u64>, _> = kinds.iter().map(|kind| snapshot.count(kind)).collect();
-        let rows: u64 = counts?.iter().sum();
-        self.put(&json!({ "snapshot": revision, "rows": rows }))?;
-        self.rows(snapshot, revision, kinds, String::new())
-    }
-
-    fn rows(
-        &mut self,
-        snapshot: &Snapshot<'_>,
-        revision: u64,
-        mut kinds: Vec<String>,
-        mut after: String,
-    ) -> Result<Step, StoreError> {
-        let mut room = PAGE;
-        while let Some(kind) = kinds.first().cloned() {
-            if room == 0 {
-                return Ok(Step::Rows { revision, kinds, after });
-            }
-            // By name, which does not change: a row that is touched meanwhile keeps its place.
-            let mut told = 0;
-            let next = snapshot.each_raw(&kind, &after, room, |row| {
-                told += 1;
-                self.raw_row(&kind, &row)
-            })?;
-            room = room.saturating_sub(told);
-            if next.is_none() {
-                kinds.remove(0);
-            }
-            after = next.unwrap_or_default();
-        }
-        self.put(&json!({ "ready": revision }))?;
-        Ok(Step::Deltas(revision))
-    }
-
-    fn deltas(&mut self, snapshot: &Snapshot<'_>, since: u64) -> Result<Step, StoreError> {
-        let Some(events) = snapshot.events(since, PAGE)? else {
-            return self.resync("changes since then are no longer all kept");
-        };
-        for event in &events {
-            if event.is_reset() {
-                return self.resync("the region was reset");
-            }
-            // The row as it is now: if that is newer than the event, its own event follows.
-            match snapshot.get(&event.kind, &event.name)? {
-                Some(row) if event.change != Changed::Deleted => self.row(&row, event)?,
-                _ => self.put(&RowLine::of(event, None))?,
-            }
-        }
-        Ok(events.last().map_or(Step::Wait(since), |event| Step::Deltas(event.revision)))
-    }
-
-    fn resync(&mut self, why: &str) -> Result<Step, StoreError> {
-        self.put(&json!({ "resync": why }))?;
-        Ok(Step::Begin)
-    }
-
-    /// A row of the snapshot. Its document goes through as the text that it is.
-    fn raw_row(&mut self, kind: &str, row: &RawRow<'_>) -> Result<(), StoreError> {
-        // Few kinds bring ARNs of their own.
-        let own = if row.body.contains("\"Arn\":") {
-            serde_json::from_str::<Value>(row.body)?
-                .get("Arn")
-                .and_then(Value::as_str)
-                .map(str::to_owned)
-        } else {
-            None
-        };
-        let line = RowLine {
-            revision: Some(row.revision),
-            at: None,
-            change: None,
-            kind,
-            name: row.name,
-            row: Some(RowFacts {
-                arn: own.unwrap_or_else(|| self.place.sagemaker(kind, row.name)),
-                parent: row.parent,
-                status: row.status,
-                created: row.created.as_secs_f64(),
-                modified: row.modified.as_secs_f64(),
-                body: None,
-            }),
-        };
-        serde_json::to_writer(&mut self.text, &line)?;
-        if self.bodies {
-            self.text.pop();
-            self.text.extend_from_slice(b",\"body\":");
-            self.text.extend_from_slice(row.body.as_bytes());
-            self.text.push(b'}');
-        }
-        self.text.push(b'\n');
-        Ok(())
-    }
-
-    /// A row that an event tells of, as it is now.
-    fn row(&mut self, row: &Row, event: &Event) -> Result<(), StoreError> {
-        let arn = match row.body.get("Arn").and_then(Value::as_str) {
-            Some(arn) => arn.to_owned(),
-            None => self.place.sagemaker(&row.kind, &row.name),
-        };
-        let facts = RowFacts {
-            arn,
-            parent: &row.parent,
-            status: &row.status,
-            created: row.created.as_secs_f64(),
-            modified: row.modified.as_secs_f64(),
-            body: self.bodies.then_some(&row.body),
-        };
-        self.put(&RowLine { name: &row.name, ..RowLine::of(event, Some(facts)) })
-    }
-
-    fn put(&mut self, value: &impl Serialize) -> Result<(), StoreError> {
-        serde_json::to_writer(&mut self.text, value)?;
-        self.text.push(b'\n');
-        Ok(())
-    }
-}
-
-impl<'a> RowLine<'a> {
-    fn of(event: &'a Event, row: Option<RowFacts<'a>>) -> Self {
-        // A row that is gone already was changed before it went; watchers need not know.
-        let change = if row.is_some() { event.change } else { Changed::Deleted };
-        Self {
-            revision: Some(event.revision),
-            at: Some(event.at.as_secs_f64()),
-            change: Some(change),
-            kind: &event.kind,
-            name: &event.name,
-            row,
-        }
+        })
     }
 }

@@ -124,7 +124,7 @@ pub fn report(region: &Region, lines: bool) -> Result<Vec<u8>, StoreError> {
     book.catch_up(region)?;
     let mut clerk = Clerk {
         region,
-        now: region.now(),
+        steady: region.steady(),
         total: Total::default(),
         hourly: Total::default(),
         running: 0,
@@ -134,7 +134,7 @@ pub fn report(region: &Region, lines: bool) -> Result<Vec<u8>, StoreError> {
     let endpoints = clerk.accounts(&book.endpoints, Use::Hosting, lines);
     let deleted = clerk.deleted(book.deleted.as_ref());
     let bill = Bill {
-        at: clerk.now.as_secs_f64(),
+        at: region.now().as_secs_f64(),
         currency: "USD",
         basis: "time that containers ran on this machine, at AWS's on-demand list prices for us-east-1",
         unknown: "lines without CostInUSD have no published price here and are in no total",
@@ -153,7 +153,8 @@ pub fn report(region: &Region, lines: bool) -> Result<Vec<u8>, StoreError> {
 /// Adds up.
 struct Clerk<'a> {
     region: &'a Region,
-    now: Timestamp,
+    /// Until when what still runs is counted.
+    steady: Timestamp,
     total: Total,
     hourly: Total,
     running: usize,
@@ -188,7 +189,7 @@ impl<'a> Clerk<'a> {
         let running = entry.ledger.running();
         let lines: Vec<Line<'b>> = entry
             .ledger
-            .total(self.now)
+            .total(self.steady)
             .into_iter()
             .filter(|(name, span)| !span.is_zero() || running.contains_key(name))
             .map(|(name, span)| {
@@ -256,7 +257,7 @@ impl Book {
                     None => None,
                 };
                 let Some(events) = events.filter(|all| !all.iter().any(Event::is_reset)) else {
-                    return self.read_all(region, snapshot, life);
+                    return self.read_all(snapshot, life);
                 };
                 let Some(last) = events.last() else { return Ok(()) };
                 self.revision = Some(last.revision);
@@ -264,7 +265,7 @@ impl Book {
                 let names: BTreeSet<(&str, &str)> =
                     events.iter().map(|one| (&*one.kind, &*one.name)).collect();
                 for (kind, name) in names {
-                    self.read_one(region, snapshot, kind, name, life)?;
+                    self.read_one(snapshot, kind, name, life)?;
                 }
             }
         })
@@ -272,7 +273,6 @@ impl Book {
 
     fn read_one(
         &mut self,
-        region: &Region,
         snapshot: &Snapshot<'_>,
         kind: &str,
         name: &str,
@@ -288,18 +288,13 @@ impl Book {
             _ => return Ok(()),
         };
         match snapshot.get(kind, name)? {
-            Some(row) => entries.insert(name.to_lowercase(), entry(region, row, life)),
+            Some(row) => entries.insert(name.to_lowercase(), entry(row, life)),
             None => entries.remove(&name.to_lowercase()),
         };
         Ok(())
     }
 
-    fn read_all(
-        &mut self,
-        region: &Region,
-        snapshot: &Snapshot<'_>,
-        life: work::Life,
-    ) -> Result<(), StoreError> {
+    fn read_all(&mut self, snapshot: &Snapshot<'_>, life: work::Life) -> Result<(), StoreError> {
         *self = Self { revision: Some(snapshot.revision()?), ..Self::default() };
         self.deleted = snapshot.get(kind::LEDGER, DELETED)?;
         for kind in [kind::TRAINING_JOB, kind::ENDPOINT] {
@@ -309,7 +304,7 @@ impl Book {
                 let entries =
                     if kind == kind::ENDPOINT { &mut self.endpoints } else { &mut self.jobs };
                 for row in page.rows {
-                    entries.insert(row.name.to_lowercase(), entry(region, row, life));
+                    entries.insert(row.name.to_lowercase(), entry(row, life));
                 }
                 match page.next {
                     Some(next) => query.after = Some(next),
@@ -321,10 +316,10 @@ impl Book {
     }
 }
 
-fn entry(region: &Region, row: Row, life: work::Life) -> Entry {
+fn entry(row: Row, life: work::Life) -> Entry {
     let ledger = match row.kind.as_str() {
         kind::ENDPOINT => endpoint::ledger(&row, life),
-        _ => training_job::ledger(&row, region.now()),
+        _ => training_job::ledger(&row),
     };
     Entry { name: row.name, status: row.status, ledger }
 }

@@ -28,7 +28,10 @@ pub struct Ledger {
     settled: BTreeMap<String, u64>,
     /// What runs now, by instance type.
     running: BTreeMap<String, u32>,
+    /// A reading of the steady clock of the life of the region that `life` names.
     since: Option<Timestamp>,
+    /// When that life began; unknown in what version 0.1.0 wrote.
+    life: Option<Timestamp>,
 }
 
 impl Ledger {
@@ -38,7 +41,7 @@ impl Ledger {
         running: BTreeMap<String, u32>,
         since: Option<Timestamp>,
     ) -> Self {
-        Self { settled, running, since }
+        Self { settled, running, since, life: None }
     }
 
     /// What runs now, by instance type.
@@ -65,10 +68,16 @@ impl Ledger {
 
     /// Leaves out the time between two lives of the region, in which nothing ran.
     pub fn catch_up(&mut self, life: Life) {
-        if let Some(since) = self.since.filter(|since| *since < life.began) {
-            self.settle(life.before.map_or(since, |before| before.clamp(since, life.began)));
+        let other = match self.life {
+            Some(began) => began != life.began,
+            None => self.since.is_some_and(|since| since < life.began),
+        };
+        if let Some(since) = self.since.filter(|_| other) {
+            // Both are of the former life's clock, so that what was set in between counts for nothing.
+            self.settle(life.before.map_or(since, |before| before.max(since)));
             self.since = Some(life.began);
         }
+        self.life = Some(life.began);
     }
 
     /// Instance time by type, up to `now`.
@@ -122,6 +131,7 @@ pub(super) fn of_deleted(row: &Row, used: Use) -> BTreeMap<String, Duration> {
 
 /// Keeps the time of a training job that is being deleted.
 pub(super) fn keep_training(change: &mut Change<'_>, row: &Row) -> Result<(), StoreError> {
+    // It has ended: nothing of it is still counting.
     let spans = training_job::instance_time(row, change.now());
     keep(change, Use::Training, spans)
 }
@@ -131,8 +141,9 @@ pub(super) fn keep_hosting(
     change: &mut Change<'_>,
     row: &Row,
     life: Life,
+    steady: Timestamp,
 ) -> Result<(), StoreError> {
-    let spans = super::endpoint::instance_time(row, life, change.now());
+    let spans = super::endpoint::instance_time(row, life, steady);
     keep(change, Use::Hosting, spans)
 }
 
@@ -188,6 +199,19 @@ mod tests {
         ledger.catch_up(life);
         ledger.catch_up(life);
         assert_eq!(ledger.total(at(61_000))["a"], Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_between_two_lives_bills_nothing() {
+        for began in [60_000, 86_400_000, 100] {
+            let mut ledger = Ledger::default();
+            ledger.catch_up(Life { before: None, began: at(50) });
+            ledger.run(running(&[("a", 1)]), at(500));
+            let life = Life { before: Some(at(1_500)), began: at(began) };
+            ledger.catch_up(life);
+            ledger.catch_up(life);
+            assert_eq!(ledger.total(at(began + 1_000))["a"], Duration::from_secs(2), "{began}");
+        }
     }
 
     proptest! {

@@ -160,6 +160,11 @@ impl Region {
         self.options.clock.now()
     }
 
+    /// The clock that spans are measured by: see [`Clock::steady`].
+    pub fn steady(&self) -> Timestamp {
+        self.options.clock.steady()
+    }
+
     /// The workspace's `.sagebrush` folder.
     pub fn dir(&self) -> &Path {
         &self.options.dir

@@ -86,6 +86,7 @@ impl Region {
         self.sessions.load(&self.store, self.now())?;
         work::begin(self)?;
         seeds::take_in(self, None).await?;
+        endpoint::publish_known(self)?;
         self.spawn(work::beat(Arc::clone(self)));
         self.spawn(hold::follow(Arc::clone(self)));
         self.spawn(buckets::beat(Arc::clone(self)));

@@ -6,7 +6,7 @@ use super::{Call, Caller, HoldTimes, OpenError, Region, RegionOptions};
 use crate::api::error::AwsError;
 use crate::domain::arn::Place;
 use crate::domain::instance::Catalog;
-use crate::domain::time::SystemClock;
+use crate::domain::time::{Clock, SystemClock};
 use crate::engine::{
     Address, Container, ContainerSpec, Engine, EngineError, Exit, Image, Mode, Usage, archive,
 };
@@ -231,24 +231,33 @@ pub struct Bench {
     pub region: Arc<Region>,
     pub engine: Arc<FakeEngine>,
     folder: tempfile::TempDir,
+    clock: Arc<dyn Clock>,
 }
 
 impl Bench {
     pub async fn new() -> Self {
-        Self::holding(HoldTimes::default()).await
+        Self::made(Arc::new(SystemClock), HoldTimes::default()).await
     }
 
     /// One whose answers wait for so long.
     pub async fn holding(hold: HoldTimes) -> Self {
+        Self::made(Arc::new(SystemClock), hold).await
+    }
+
+    pub async fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::made(clock, HoldTimes::default()).await
+    }
+
+    async fn made(clock: Arc<dyn Clock>, hold: HoldTimes) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let engine = Arc::new(FakeEngine::default());
-        let region = open_holding(&folder, &engine, hold).await;
-        Self { region, engine, folder }
+        let region = open_holding(&folder, &engine, &clock, hold).await;
+        Self { region, engine, folder, clock }
     }
 
     /// Ends the region without a word, as SIGKILL would, and opens another on its folder.
     pub async fn crash(self) -> Self {
-        let Self { region, folder, engine } = self;
+        let Self { region, folder, engine, clock } = self;
         region.tasks.abort().await;
         // What an aborted task has spawned ends a moment later. A container that ended before would be
         // noted as if the region had lived to see it.
@@ -259,19 +268,19 @@ impl Bench {
         engine.end_all();
         drop((region, engine));
         let engine = Arc::new(FakeEngine::default());
-        let region = open(&folder, &engine).await;
-        Self { region, engine, folder }
+        let region = open(&folder, &engine, &clock).await;
+        Self { region, engine, folder, clock }
     }
 
     /// Ends the region in order and opens another on its folder.
     pub async fn restart(self) -> Self {
-        let Self { region, folder, engine } = self;
+        let Self { region, folder, engine, clock } = self;
         region.shutdown().await;
         assert!(engine.running.lock().unwrap().iter().all(|fake| fake.exit.borrow().is_some()));
         drop((region, engine));
         let engine = Arc::new(FakeEngine::default());
-        let region = open(&folder, &engine).await;
-        Self { region, engine, folder }
+        let region = open(&folder, &engine, &clock).await;
+        Self { region, engine, folder, clock }
     }
 
     /// The folder whose files become objects.
@@ -360,13 +369,18 @@ fn empty_archive() -> Vec<u8> {
     bytes
 }
 
-async fn open(folder: &tempfile::TempDir, engine: &Arc<FakeEngine>) -> Arc<Region> {
-    open_holding(folder, engine, HoldTimes::default()).await
+async fn open(
+    folder: &tempfile::TempDir,
+    engine: &Arc<FakeEngine>,
+    clock: &Arc<dyn Clock>,
+) -> Arc<Region> {
+    open_holding(folder, engine, clock, HoldTimes::default()).await
 }
 
 async fn open_holding(
     folder: &tempfile::TempDir,
     engine: &Arc<FakeEngine>,
+    clock: &Arc<dyn Clock>,
     hold: HoldTimes,
 ) -> Arc<Region> {
     loop {
@@ -374,7 +388,7 @@ async fn open_holding(
         let opened = Region::open(RegionOptions {
             dir: folder.path().join(".sagebrush"),
             place: Place::default(),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(clock),
             durability: Durability::Process,
             engine,
             instances: Catalog::default(),

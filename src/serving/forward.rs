@@ -205,9 +205,7 @@ impl Trip<'_> {
         first: usize,
     ) -> Result<Sent, AwsError> {
         let variant = &self.endpoint.variants[self.variant];
-        let count = variant.instances.len();
-        for attempt in 0..count {
-            let instance = &variant.instances[(first + attempt) % count];
+        for instance in self.endpoint.offers(self.variant, first) {
             let Some(flight) = instance.enter() else {
                 return Ok(Sent::Retired(Box::new(request)));
             };

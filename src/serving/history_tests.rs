@@ -21,7 +21,7 @@ fn publish(plane: &Plane, weights: &[(&str, f64)]) -> Arc<Endpoint> {
         VariantTable::new(name, *weight, vec![target])
     });
     let _ = plane.publish(EndpointTable { name: "E".into(), variants: variants.collect() });
-    plane.endpoint("e").unwrap()
+    plane.endpoint("E").unwrap()
 }
 
 /// An invocation of the variant's instance that ends at once.
@@ -149,7 +149,7 @@ fn a_request_that_ends_on_a_retired_instance_is_in_the_history() {
     flight.instance.interval.record(outcome);
     drop(flight);
     second(&plane, &clock);
-    let endpoint = plane.endpoint("e").unwrap();
+    let endpoint = plane.endpoint("E").unwrap();
     let recent = plane.recent_of(&endpoint, &mut Cursor::default());
     let told: Vec<_> = recent.samples.iter().map(|s| (s.instance.as_deref(), s.requests)).collect();
     assert_eq!(told, [(None, 1), (Some("i-a"), 1)]);

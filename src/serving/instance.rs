@@ -21,6 +21,8 @@ pub(super) struct Instance {
     /// What the history takes once a second.
     pub interval: Interval,
     in_flight: AtomicU64,
+    /// Its last ping was not answered in time: it gets requests only when every other is so too.
+    overdue: AtomicBool,
     retired: AtomicBool,
     drained: Notify,
 }
@@ -32,6 +34,7 @@ impl Instance {
             target,
             interval: Interval::default(),
             in_flight: AtomicU64::new(0),
+            overdue: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             drained: Notify::new(),
         }
@@ -39,6 +42,14 @@ impl Instance {
 
     pub(super) fn in_flight(&self) -> u64 {
         self.in_flight.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn is_overdue(&self) -> bool {
+        self.overdue.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_overdue(&self, overdue: bool) {
+        self.overdue.store(overdue, Ordering::Relaxed);
     }
 
     pub(super) fn retire(&self) {

@@ -14,6 +14,10 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// By how many requests an instance may be ahead of twice the idlest one of its variant before it
+/// is passed over, when instances are drawn at random.
+const STUCK: u64 = 8;
+
 /// All endpoints that take invocations. Readers never wait; writers publish whole tables.
 pub struct Plane {
     place: Place,
@@ -111,6 +115,14 @@ impl Plane {
         }
         for (instance, variant) in after.into_iter().filter(|(id, _)| !before.contains_key(id)) {
             mark(MarkedEvent::InService { variant, instance });
+        }
+    }
+
+    /// Says whether the instance's ping is overdue; nothing when it is not published.
+    pub fn set_overdue(&self, name: &str, instance: &str, overdue: bool) {
+        let Some(endpoint) = self.endpoint(name) else { return };
+        for known in endpoint.instances().filter(|known| known.target.id == instance) {
+            known.set_overdue(overdue);
         }
     }
 
@@ -362,14 +374,42 @@ impl Endpoint {
             return 0;
         }
         let start = (draw.bits(1) % count as u64) as usize;
+        let from_start = || (0..count).map(move |step| (start + step) % count);
+        // Ties go to the first from where the draw points.
+        let least = || {
+            from_start()
+                .min_by_key(|index| (instances[*index].is_overdue(), instances[*index].in_flight()))
+                .unwrap_or(start)
+        };
         match self.table.variants[variant].routing {
-            Routing::Random => start,
-            // Ties go to the first from where the draw points.
-            Routing::LeastOutstanding => (0..count)
-                .map(|step| (start + step) % count)
-                .min_by_key(|index| instances[*index].in_flight())
-                .unwrap_or(start),
+            Routing::LeastOutstanding => least(),
+            Routing::Random => {
+                let drawn =
+                    from_start().find(|index| !instances[*index].is_overdue()).unwrap_or(start);
+                // Chance makes no such queue: that instance has stopped answering.
+                let other = least();
+                let is_stuck = instances[drawn].in_flight()
+                    > 2 * instances[other].in_flight() + STUCK
+                    && !instances[other].is_overdue();
+                if is_stuck { other } else { drawn }
+            }
         }
+    }
+
+    /// The variant's instances in the order in which they are offered a request: `first`, then the
+    /// others from there, those with an overdue ping last.
+    pub(super) fn offers(
+        &self,
+        variant: usize,
+        first: usize,
+    ) -> impl Iterator<Item = &Arc<Instance>> {
+        let instances = &self.variants[variant].instances;
+        let count = instances.len();
+        let others = move |overdue| {
+            let others = (1..count).map(move |step| &instances[(first + step) % count]);
+            others.filter(move |instance| instance.is_overdue() == overdue)
+        };
+        instances.get(first).into_iter().chain(others(false)).chain(others(true))
     }
 
     /// Calls `tell` for each variant with its share, its requests in flight and its instances, in

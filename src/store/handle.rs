@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// How many events a follower may fall behind before it is told that it missed some.
 const FOLLOWED: usize = 4_096;
@@ -53,6 +53,7 @@ struct Inner {
     logs: Arc<Open>,
     clock: Arc<dyn Clock>,
     followers: broadcast::Sender<Arc<Event>>,
+    revision: watch::Receiver<u64>,
     writer: Option<JoinHandle<()>>,
     chores: Option<JoinHandle<()>>,
     housekeeper: Housekeeper,
@@ -100,10 +101,12 @@ impl Store {
         let files =
             Arc::new(Files::new(root, boot, durability, housekeeper.clone(), closing.clone()));
         let logs = Arc::new(Open::new(folder.path.join("logs"), durability));
+        let (newest, revision) = watch::channel(0);
         let writer = Writer::new(
             connection,
             Arc::clone(&clock),
             followers.clone(),
+            newest,
             housekeeper.clone(),
             space,
         )
@@ -121,6 +124,7 @@ impl Store {
                 logs,
                 clock,
                 followers,
+                revision,
                 writer,
                 chores,
                 housekeeper,
@@ -131,6 +135,8 @@ impl Store {
             }),
         };
         store.expire_logs();
+        // A life that was cut short may have left a large write-ahead log.
+        store.inner.housekeeper.ask(Chore::Checkpoint);
         Ok(store)
     }
 
@@ -189,6 +195,12 @@ impl Store {
     /// Committed events from now on. A receiver that lags is told how many it missed.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
         self.inner.followers.subscribe()
+    }
+
+    /// The newest committed revision, for those who only want to know that there is more: any number
+    /// of commits wake a waiting receiver once.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.inner.revision.clone()
     }
 
     /// Buckets and objects.

@@ -9,6 +9,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 const HOUR: Duration = Duration::from_secs(3_600);
+/// How long the write-ahead log must have been left alone before its file is cut.
+const QUIET: Duration = Duration::from_secs(1);
+/// The file may stay as large as this, for the next burst.
+pub(super) const WAL_KEPT: u64 = 8 * 1024 * 1024;
 
 pub(super) enum Chore {
     /// Copy the write-ahead log into the database.
@@ -59,14 +63,22 @@ impl Chores {
         let mut connection = None;
         let mut hourly: Vec<Box<dyn Fn() + Send>> = Vec::new();
         let mut next = Instant::now() + HOUR;
+        // When to cut the write-ahead log's file; after a checkpoint that nothing has followed.
+        let mut cut: Option<Instant> = None;
         loop {
+            let until = cut.map_or(next, |cut| cut.min(next));
             let chore =
-                match self.chores.recv_timeout(next.saturating_duration_since(Instant::now())) {
+                match self.chores.recv_timeout(until.saturating_duration_since(Instant::now())) {
                     Ok(chore) => chore,
                     Err(RecvTimeoutError::Disconnected) => break,
                     Err(RecvTimeoutError::Timeout) => {
-                        hourly.iter().for_each(|work| work());
-                        next = Instant::now() + HOUR;
+                        if cut.take_if(|cut| *cut <= Instant::now()).is_some() {
+                            cut = self.cut(&mut connection);
+                        }
+                        if next <= Instant::now() {
+                            hourly.iter().for_each(|work| work());
+                            next = Instant::now() + HOUR;
+                        }
                         continue;
                     }
                 };
@@ -79,19 +91,52 @@ impl Chores {
                     if let Err(error) = checkpoint(&mut connection, &self.path) {
                         tracing::warn!(%error, "the write-ahead log was not copied");
                     }
+                    cut = Some(Instant::now() + QUIET);
                 }
+            }
+        }
+    }
+
+    /// Cuts the write-ahead log's file when a burst has left it large. Says when to try again, if a
+    /// reader or the writer was in the way.
+    fn cut(&self, connection: &mut Option<Connection>) -> Option<Instant> {
+        let log = self.path.with_extension("db-wal");
+        if std::fs::metadata(log).is_ok_and(|log| log.len() <= WAL_KEPT) {
+            return None;
+        }
+        match truncate(connection, &self.path) {
+            Ok(true) => None,
+            Ok(false) => Some(Instant::now() + QUIET),
+            Err(error) => {
+                tracing::warn!(%error, "the write-ahead log was not cut");
+                None
             }
         }
     }
 }
 
-fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
-    let connection = match connection {
+fn connected<'a>(
+    connection: &'a mut Option<Connection>,
+    path: &Path,
+) -> rusqlite::Result<&'a mut Connection> {
+    Ok(match connection {
         Some(connection) => connection,
         None => connection.insert(Connection::open_with_flags(
             path,
             OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         )?),
-    };
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+    })
+}
+
+fn checkpoint(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<()> {
+    connected(connection, path)?.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// Whether the file was cut. Waits for nobody: it would hold up the writer meanwhile.
+fn truncate(connection: &mut Option<Connection>, path: &Path) -> rusqlite::Result<bool> {
+    let connection = connected(connection, path)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let busy: i64 =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    Ok(busy == 0)
 }

@@ -215,6 +215,33 @@ fn old_events_are_let_go() {
         .unwrap();
 }
 
+/// A reader that looks on keeps the log from being used again, so that it grows.
+#[test]
+fn the_write_ahead_log_is_cut_after_a_burst() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let log = dir.path().join(".sagebrush/region.db-wal");
+    let size = || std::fs::metadata(&log).unwrap().len();
+    store
+        .read(|snapshot| {
+            snapshot.revision()?;
+            for number in 0..200 {
+                let mut row = row("model", &format!("m{number}"), 1);
+                row.body = json!({ "Text": "x".repeat(100_000) });
+                insert(&store, row)?;
+            }
+            Outcome::Ok(())
+        })
+        .unwrap();
+    assert!(size() > super::housekeeper::WAL_KEPT);
+    let patience = std::time::Instant::now() + Duration::from_secs(60);
+    while size() > super::housekeeper::WAL_KEPT {
+        assert!(std::time::Instant::now() < patience, "the log stays at {} bytes", size());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(store.read(|snapshot| snapshot.count("model")).unwrap(), 200);
+}
+
 #[test]
 fn the_time_of_changes_never_runs_backwards() {
     let dir = tempfile::tempdir().unwrap();
@@ -222,6 +249,10 @@ fn the_time_of_changes_never_runs_backwards() {
     impl Clock for Jumpy {
         fn now(&self) -> Timestamp {
             Timestamp::from_millis(self.0.fetch_sub(10, std::sync::atomic::Ordering::SeqCst))
+        }
+
+        fn steady(&self) -> Timestamp {
+            self.now()
         }
     }
     let clock = Arc::new(Jumpy(1_000.into()));

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// How many changes one commit holds at most: those who came first do not wait for all who follow.
 const GROUP: usize = 256;
@@ -93,6 +93,8 @@ pub(super) struct Writer {
     pub connection: Connection,
     pub clock: Arc<dyn Clock>,
     pub followers: broadcast::Sender<Arc<Event>>,
+    /// The newest committed revision.
+    pub revision: watch::Sender<u64>,
     pub housekeeper: Housekeeper,
     space: Arc<Space>,
     /// How long the write-ahead log was after the last commit, in pages.
@@ -107,10 +109,12 @@ impl Writer {
         mut connection: Connection,
         clock: Arc<dyn Clock>,
         followers: broadcast::Sender<Arc<Event>>,
+        revision: watch::Sender<u64>,
         housekeeper: Housekeeper,
         space: Arc<Space>,
     ) -> rusqlite::Result<Self> {
         let (oldest, newest) = resource::revisions(&connection)?;
+        revision.send_replace(newest);
         let wal_pages = Arc::new(std::sync::atomic::AtomicI32::new(0));
         let seen = Arc::clone(&wal_pages);
         connection.wal_hook(Some(move |_: &mut _, pages| {
@@ -122,6 +126,7 @@ impl Writer {
             connection,
             clock,
             followers,
+            revision,
             housekeeper,
             space,
             wal_pages,
@@ -148,9 +153,13 @@ impl Writer {
         self.space.look();
         match self.transact(&mut group) {
             Ok(Committed { events, afterwards, refused }) => {
+                let changed = !events.is_empty();
                 for event in events {
                     // Fails when nobody follows, which is no failure.
                     let _ = self.followers.send(Arc::new(event));
+                }
+                if changed {
+                    self.revision.send_replace(self.newest);
                 }
                 for then in afterwards {
                     then();

@@ -430,12 +430,22 @@ fn own_key(gate: &Gate) -> Credentials {
 
 /// ListModels, signed for the body `{}` and sent with `body`.
 fn signed_list(gate: &Gate, key: &Credentials, at: Timestamp, body: &str) -> String {
+    signed(gate, key, at, body, ("us-east-1", "sagemaker"))
+}
+
+fn signed(
+    gate: &Gate,
+    key: &Credentials,
+    at: Timestamp,
+    body: &str,
+    (region, service): (&str, &str),
+) -> String {
     let mut headers = HeaderMap::new();
     headers.insert("host", gate.address.to_string().parse().unwrap());
     headers.insert("x-amz-target", "SageMaker.ListModels".parse().unwrap());
     headers.insert("content-type", "application/x-amz-json-1.1".parse().unwrap());
     let payload = PayloadHash::Sha256(sha256_hex(b"{}"));
-    sign(&Method::POST, "/", "", &mut headers, &payload, key, "us-east-1", "sagemaker", at);
+    sign(&Method::POST, "/", "", &mut headers, &payload, key, region, service, at);
     let lines: String = headers
         .iter()
         .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().unwrap()))
@@ -464,6 +474,117 @@ fn the_regions_own_key_is_always_verified() {
     let dummy =
         Credentials { access_key: "test".into(), secret_key: "test".into(), session_token: None };
     assert_eq!(gate.send(&signed_list(&gate, &dummy, hour_ago, "{ }")).status, 200);
+}
+
+/// A signed request for one service of one region is good for no other.
+#[rstest]
+#[case("eu-west-1", "sagemaker", "Credential should be scoped to a valid region, not 'eu-west-1'.")]
+#[case("us-east-1", "logs", "Credential should be scoped to correct service: 'sagemaker'.")]
+fn a_signatures_scope_is_checked(
+    #[case] region: &str,
+    #[case] service: &str,
+    #[case] expected: &str,
+) {
+    let gate = gate();
+    let text = signed(&gate, &own_key(&gate), now(), "{}", (region, service));
+    let answer = gate.send(&text);
+    assert_eq!((answer.status, answer.code().as_str()), (403, "InvalidSignatureException"));
+    assert!(answer.text().contains(expected), "{}", answer.text());
+}
+
+#[test]
+fn a_form_is_refused_in_the_words_of_its_service() {
+    let gate = gate();
+    let send = |headers: &str, form: &str| {
+        gate.send(&format!(
+            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             {headers}Content-Length: {}\r\n\r\n{form}",
+            gate.address,
+            form.len()
+        ))
+    };
+    let iam = "xmlns=\"https://iam.amazonaws.com/doc/2010-05-08/\"";
+    let missing = send("", "Action=GetRole&Version=2010-05-08&RoleName=nobody");
+    assert!(missing.status == 404 && missing.text().contains(iam), "{}", missing.text());
+    let empty = send("", "Action=GetRole&Version=2010-05-08");
+    assert!(empty.status == 400 && empty.text().contains(iam), "{}", empty.text());
+    // Before the body has been read, by what it is signed for: a page's request, and no form at all.
+    let scope = "Authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/\
+                 cloudformation/aws4_request, SignedHeaders=host, Signature=00\r\n\
+                 X-Amz-Date: 20260101T000000Z\r\n";
+    let cloudformation = "http://cloudformation.amazonaws.com/doc/2010-05-15/";
+    for headers in [format!("{scope}Origin: http://x\r\n"), scope.to_owned()] {
+        let refused = send(&headers, "");
+        assert!(refused.text().contains(cloudformation), "{}", refused.text());
+    }
+}
+
+/// Heads and bodies in two packets, as Python's clients send them.
+#[rstest]
+#[case::small("POST /endpoints/none/invocations", "", 100, true)]
+#[case::no_operation("POST /", "X-Amz-Target: SageMaker.Nonsense\r\n", 100_000, true)]
+#[case::a_page("POST /", "X-Amz-Target: SageMaker.ListModels\r\nOrigin: http://x\r\n", 50, true)]
+#[case::no_bucket("PUT /no-bucket/key", "", 1_000, true)]
+#[case::large("POST /", "X-Amz-Target: SageMaker.Nonsense\r\n", 3_000_000, false)]
+#[case::asks_first(
+    "POST /",
+    "X-Amz-Target: SageMaker.Nonsense\r\nExpect: 100-continue\r\n",
+    9,
+    false
+)]
+fn an_error_keeps_the_connection_or_says_that_it_does_not(
+    #[case] line: &str,
+    #[case] headers: &str,
+    #[case] length: usize,
+    #[case] goes_on: bool,
+) {
+    let gate = gate();
+    let here = gate.address.to_string();
+    let mut raw = gate.connect();
+    raw.write(&format!(
+        "{line} HTTP/1.1\r\nHost: {here}\r\n{headers}Content-Length: {length}\r\n\r\n"
+    ));
+    if goes_on {
+        raw.write(&"x".repeat(length));
+    }
+    let answer = raw.answer();
+    assert!(answer.status >= 400, "{}", answer.text());
+    if goes_on {
+        assert_eq!(answer.header("connection"), None);
+        raw.write(&format!("GET /_sagebrush/health HTTP/1.1\r\nHost: {here}\r\n\r\n"));
+        assert_eq!(raw.answer().status, 200);
+    } else {
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert!(raw.is_silent_end());
+    }
+}
+
+/// Whose worker has invocations to forward meanwhile.
+#[test]
+fn a_large_document_is_decoded_elsewhere() {
+    let gate = gate();
+    let elsewhere = || {
+        let engine = gate.get("/_sagebrush/engine").json();
+        engine["work"]["decoded_elsewhere"].as_u64().unwrap()
+    };
+    let call = |bytes: usize| {
+        let text = "x".repeat(bytes);
+        gate.call(
+            "AddTags",
+            &json!({"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m",
+            "Tags": [{"Key": "k", "Value": text}]}),
+        )
+    };
+    assert_eq!((call(100_000).code().as_str(), elsewhere()), ("ValidationException", 1));
+    assert_eq!((call(100).status, elsewhere()), (400, 1));
+    let padded = format!("{{}}{}", " ".repeat(70_000));
+    let headers = "X-Amz-Target: SageMaker.ListModels\r\nContent-Type: application/x-amz-json-1.1";
+    let sound = gate.send(&format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\n{headers}\r\nContent-Length: {}\r\n\r\n{padded}",
+        gate.address,
+        padded.len()
+    ));
+    assert_eq!((sound.status, elsewhere()), (200, 2), "{}", sound.text());
 }
 
 #[test]

@@ -230,6 +230,47 @@ fn a_killed_instance_fails_what_was_in_flight_at_most() {
     });
 }
 
+/// Counted, not timed: whatever went to the frozen one would never be answered.
+#[test]
+fn a_frozen_instance_gets_nothing_while_another_answers() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let region = Region::start();
+    runtime.block_on(async {
+        let client = region.client();
+        prepare(&client).await;
+        let mut lines = endpoint(&client, "two").await;
+        let line = until(&mut lines, "service", |line| serving(line).len() == 2).await;
+        let frozen = detail(&line)[0].clone();
+        let pid = i32::try_from(frozen["pids"][0].as_u64().unwrap()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        let of =
+            |line: &Value| detail(line).iter().find(|each| each["id"] == frozen["id"]).cloned();
+        let overdue = until(&mut lines, "an overdue ping", |line| {
+            of(line).is_some_and(|frozen| frozen["state"] == "unhealthy")
+        })
+        .await;
+        assert_eq!(of(&overdue).unwrap()["in_flight"], 0);
+        for _ in 0..200 {
+            let invocation = Invocation {
+                endpoint: "e".into(),
+                variant: None,
+                content_type: "text/csv".into(),
+                accept: None,
+                body: Bytes::from_static(b"1.2,3\n"),
+            };
+            client.invoke(invocation).await.unwrap();
+        }
+        let after =
+            until(&mut lines, "all", |line| line["variants"][0]["invocations"] == 200).await;
+        if let Some(frozen) = of(&after) {
+            assert_eq!(frozen["in_flight"], 0, "{frozen:#}");
+        }
+        until(&mut lines, "a replacement", |line| serving(line).len() == 2 && of(line).is_none())
+            .await;
+    });
+}
+
 #[test]
 fn what_cannot_be_stopped_is_said() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

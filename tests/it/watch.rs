@@ -85,6 +85,8 @@ struct Watcher {
     state: State,
     revision: u64,
     resyncs: usize,
+    /// Lines of changes.
+    changes: u64,
 }
 
 impl Watcher {
@@ -95,7 +97,7 @@ impl Watcher {
             gate.address
         ));
         assert_eq!(raw.head().unwrap().0, 200);
-        Self { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0 }
+        Self { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0, changes: 0 }
     }
 
     fn line(&mut self) -> Value {
@@ -129,6 +131,7 @@ impl Watcher {
         }
         if line.get("change").is_some() {
             self.revision = line["revision"].as_u64().unwrap();
+            self.changes += 1;
         }
     }
 
@@ -173,6 +176,32 @@ fn a_snapshot_and_its_deltas_are_the_regions_state() {
             Ok(())
         })
         .unwrap();
+}
+
+fn work(gate: &Gate, what: &str) -> u64 {
+    gate.get("/_sagebrush/engine").json()["work"][what].as_u64().unwrap()
+}
+
+#[test]
+fn each_change_is_rendered_once_however_many_watch() {
+    let gate = Gate::start(Limits::default());
+    let mut watchers: Vec<Watcher> = (0..24).map(|_| Watcher::open(&gate, "")).collect();
+    for watcher in &mut watchers {
+        while watcher.revision == 0 {
+            watcher.take();
+        }
+    }
+    let rendered = work(&gate, "changes_rendered");
+    for number in 0..200 {
+        apply(&gate, &Step::Put { kind: 0, name: number % 50, status: number % 7 });
+    }
+    let last = revision(&gate);
+    for watcher in &mut watchers {
+        watcher.catch_up(last);
+        assert_eq!((watcher.changes, &watcher.state), (200, &actual(&gate)));
+    }
+    assert_eq!(work(&gate, "changes_rendered") - rendered, 200);
+    assert!(work(&gate, "pages_shared") > 0);
 }
 
 #[test]
@@ -253,7 +282,8 @@ fn log_lines_are_told_as_they_are_written() {
         gate.address
     ));
     assert_eq!(raw.head().unwrap().0, 200);
-    let mut told = Watcher { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0 };
+    let mut told =
+        Watcher { raw, text: Vec::new(), state: State::new(), revision: 0, resyncs: 0, changes: 0 };
     assert_eq!(told.line()["message"], "old two");
     write("b/1", &["of another stream"]);
     write("a/2", &["not this: without the letter", "here", "now"]);

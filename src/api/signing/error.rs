@@ -32,6 +32,14 @@ pub enum SignatureError {
     /// that was found.
     #[error("Request has expired")]
     Expired { seconds: Option<u64>, end: Timestamp, now: Timestamp },
+    /// The credential's scope names another region than this one.
+    #[error(
+        "Credential should be scoped to a valid region, not '{given}'. This region is '{here}'."
+    )]
+    Region { given: String, here: String },
+    /// It names another service than the request's.
+    #[error("Credential should be scoped to correct service: '{0}'.")]
+    Service(String),
     #[error("The security token included in the request is invalid.")]
     Token,
     #[error("The provided 'x-amz-content-sha256' header does not match what was computed.")]
@@ -46,12 +54,25 @@ impl SignatureError {
             (Self::Incomplete(_), Json) => (400, "IncompleteSignatureException"),
             (Self::Incomplete(_), Query) => (400, "IncompleteSignature"),
             (Self::Incomplete(_), S3) => (400, "AuthorizationHeaderMalformed"),
-            (Self::Mismatch | Self::Unsigned(_) | Self::Skewed(_) | Self::Payload, Json) => {
-                (403, "InvalidSignatureException")
-            }
-            (Self::Mismatch | Self::Unsigned(_) | Self::Skewed(_) | Self::Payload, Query) => {
-                (403, "SignatureDoesNotMatch")
-            }
+            (
+                Self::Mismatch
+                | Self::Unsigned(_)
+                | Self::Skewed(_)
+                | Self::Payload
+                | Self::Region { .. }
+                | Self::Service(_),
+                Json,
+            ) => (403, "InvalidSignatureException"),
+            (
+                Self::Mismatch
+                | Self::Unsigned(_)
+                | Self::Skewed(_)
+                | Self::Payload
+                | Self::Region { .. }
+                | Self::Service(_),
+                Query,
+            ) => (403, "SignatureDoesNotMatch"),
+            (Self::Region { .. } | Self::Service(_), S3) => (400, "AuthorizationHeaderMalformed"),
             (Self::Mismatch, S3) => (403, "SignatureDoesNotMatch"),
             (Self::Unsigned(_), S3) => (403, "AccessDenied"),
             (Self::Skewed(_), S3) => (403, "RequestTimeTooSkewed"),
@@ -68,6 +89,13 @@ impl SignatureError {
                 "The difference between the request time and the current time is too large."
                     .to_owned()
             }
+            (Self::Region { given, here }, S3) => format!(
+                "The authorization header is malformed; the region '{given}' is wrong; expecting \
+                 '{here}'"
+            ),
+            (Self::Service(_), S3) => "The authorization header is malformed; incorrect service. \
+                 This endpoint belongs to \"s3\"."
+                .to_owned(),
             _ => self.to_string(),
         };
         let error = AwsError::new(status, code, message);

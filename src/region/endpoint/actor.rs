@@ -9,6 +9,7 @@ use super::super::Region;
 use super::board::{Ask, Board, Boards};
 use super::diary::{Diary, Phase};
 use super::instance::{self, Launch, News, Order, Report};
+use super::losses::Losses;
 use super::machine::Status;
 use super::reconciler::Seat;
 use super::record::{self, Fleet, Record, Variant};
@@ -19,16 +20,12 @@ use crate::serving::{
 use crate::store::StoreError;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 /// How long requests in flight may hold up the end of an instance: longer than any of them may take.
 const DRAIN: Duration = Duration::from_secs(8 * 60 + 10);
-/// How long a variant rests at most before a lost instance is replaced once more.
-const LONGEST_REST: Duration = Duration::from_secs(30);
-/// The first such rest; it doubles with each further loss. The first loss is replaced at once.
-const FIRST_REST: Duration = Duration::from_millis(500);
 /// How long to wait after the store has failed.
 const AFTER_FAULT: Duration = Duration::from_secs(1);
 
@@ -39,6 +36,8 @@ pub(super) struct Member {
     pub variant: String,
     /// Where it listens, once it is healthy.
     pub address: Option<Address>,
+    /// Since when it serves.
+    pub serves_since: Option<Instant>,
     pub diary: Arc<Diary>,
     /// It serves only until its replacement does, and counts for nothing else.
     pub leaving: bool,
@@ -59,7 +58,29 @@ impl Drop for Posted {
     }
 }
 
+/// A variant as the data plane knows it.
+pub(super) fn variant_table(
+    variant: &Variant,
+    weight: f64,
+    targets: Vec<InstanceTarget>,
+) -> VariantTable {
+    let mut table = VariantTable::new(&variant.name, weight, targets);
+    if variant.least_outstanding {
+        table.routing = Routing::LeastOutstanding;
+    }
+    if variant.serverless.is_some() {
+        table.max_body_bytes = MAX_SERVERLESS_BODY_BYTES;
+    }
+    table
+}
+
 impl Member {
+    /// It is healthy, and listens there.
+    pub fn serves(&mut self, address: Address) {
+        self.address = Some(address);
+        self.serves_since.get_or_insert_with(Instant::now);
+    }
+
     /// Whether it is one of that fleet's and variant's instances, and to stay so.
     pub fn is_of(&self, fleet: u64, variant: &str) -> bool {
         self.fleet == fleet && self.variant == variant && !self.leaving
@@ -79,8 +100,8 @@ pub(super) struct Actor {
     /// The fleet that is taking over, and its share of the traffic so far.
     pub incoming: Option<(u64, Fleet, f64)>,
     pub fleets: u64,
-    /// Losses in a row, by variant of the serving fleet.
-    pub losses: HashMap<String, u32>,
+    /// By variant of the serving fleet.
+    pub losses: HashMap<String, Losses>,
     pub resting: HashSet<String>,
     pub rests: JoinSet<String>,
     pub instances: JoinSet<()>,
@@ -261,8 +282,16 @@ impl Actor {
             slots: Arc::clone(&self.seat.hall().slots),
         };
         self.instances.spawn(launch.run());
-        let (variant, address, leaving) = (variant.name.clone(), None, false);
-        self.members.push(Member { id, fleet, variant, address, diary, leaving, order });
+        self.members.push(Member {
+            id,
+            fleet,
+            variant: variant.name.clone(),
+            address: None,
+            serves_since: None,
+            diary,
+            leaving: false,
+            order,
+        });
     }
 
     /// The next instance of that fleet and variant comes in this one's place.
@@ -283,10 +312,7 @@ impl Actor {
                     return;
                 };
                 match news {
-                    News::Healthy(address) => {
-                        self.losses.remove(&self.members[at].variant);
-                        self.members[at].address = Some(address);
-                    }
+                    News::Healthy(address) => self.members[at].serves(address),
                     News::Silent(span) => tracing::warn!(
                         endpoint = self.name,
                         instance = id,
@@ -315,10 +341,9 @@ impl Actor {
             why,
             "an instance is gone and will be replaced"
         );
+        let served = member.serves_since.map(|since| since.elapsed()).unwrap_or_default();
         let losses = self.losses.entry(member.variant.clone()).or_default();
-        *losses += 1;
-        if *losses > 1 {
-            let rest = FIRST_REST.saturating_mul(1 << (*losses - 2).min(16)).min(LONGEST_REST);
+        if let Some(rest) = losses.rest_after(served) {
             self.resting.insert(member.variant.clone());
             self.rests.spawn(async move {
                 tokio::time::sleep(rest).await;
@@ -378,14 +403,7 @@ impl Actor {
                 })
             })
             .collect();
-        let mut table = VariantTable::new(&variant.name, weight, targets);
-        if variant.least_outstanding {
-            table.routing = Routing::LeastOutstanding;
-        }
-        if variant.serverless.is_some() {
-            table.max_body_bytes = MAX_SERVERLESS_BODY_BYTES;
-        }
-        table
+        variant_table(variant, weight, targets)
     }
 
     /// Takes these members out of service: they finish what they have in flight, then they end.

@@ -17,7 +17,8 @@ pub enum Phase {
     /// Its containers are being started or have not been healthy yet.
     Starting,
     InService,
-    /// It serves, but its last ping failed; after a few of those it is replaced.
+    /// Its last ping is overdue or failed: it gets requests only when no other instance serves, and
+    /// after a few of those it is replaced.
     Unhealthy,
     /// It takes no new requests; it finishes those in flight, then ends.
     Stopping,

@@ -28,6 +28,10 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 const NOTICE: Duration = Duration::from_secs(5);
 /// How often an instance in service is pinged.
 const PING_EVERY: Duration = Duration::from_secs(5);
+/// A ping that takes longer is overdue: as long as another instance serves, this one gets nothing.
+const OVERDUE: Duration = Duration::from_secs(1);
+/// From SIGTERM to SIGKILL when it does not answer: it need not be waited for.
+const FROZEN_GRACE: Duration = Duration::from_secs(2);
 /// So many failed pings in a row make an instance unhealthy.
 const FAILED_PINGS: u32 = 3;
 
@@ -145,24 +149,32 @@ impl Launch {
             }
         };
         self.diary.runs(containers.iter().filter_map(|each| each.pid()).collect());
-        {
+        let gone = {
             let watch = self.watch(&containers);
             tokio::pin!(watch);
             tokio::select! {
-                () = &mut watch => {}
-                ordered = ordered(&mut order) => if ordered == Order::Kill {
-                    containers.iter().for_each(|each| each.kill());
-                    watch.await;
+                () = &mut watch => true,
+                ordered = ordered(&mut order) => {
+                    if ordered == Order::Kill {
+                        containers.iter().for_each(|each| each.kill());
+                        watch.await;
+                    }
+                    false
                 },
             }
-        }
+        };
         self.diary.enter(Phase::Stopping, self.region.now());
-        self.stop(&containers).await;
+        self.stop(&containers, gone).await;
     }
 
-    async fn stop(&self, containers: &[Arc<dyn Container>]) {
+    /// `gone`: it was given up, because a container of it has ended or does not answer.
+    async fn stop(&self, containers: &[Arc<dyn Container>], gone: bool) {
         let leaving = *self.region.stopping().borrow();
-        let grace = if leaving { SHUTDOWN_GRACE } else { STOP_GRACE };
+        let grace = match (leaving, gone) {
+            (true, _) => SHUTDOWN_GRACE,
+            (false, true) => FROZEN_GRACE,
+            (false, false) => STOP_GRACE,
+        };
         futures::future::join_all(containers.iter().map(|each| each.stop(grace))).await;
     }
 
@@ -335,6 +347,25 @@ impl Launch {
         }
     }
 
+    /// One ping. The data plane knows of it as soon as it is overdue, not when it is given up.
+    async fn ping(&self, address: &Address) -> Ping {
+        let overdue = |overdue| {
+            self.region.plane().set_overdue(&self.endpoint, &self.id, overdue);
+        };
+        let ping = health::ping(address, health::PING_TIMEOUT);
+        tokio::pin!(ping);
+        let ping = match tokio::time::timeout(OVERDUE, &mut ping).await {
+            Ok(ping) => ping,
+            Err(_elapsed) => {
+                overdue(true);
+                self.diary.enter(Phase::Unhealthy, self.region.now());
+                ping.await
+            }
+        };
+        overdue(ping != Ping::Healthy);
+        ping
+    }
+
     async fn until_gone(&self, container: &Arc<dyn Container>) -> String {
         let mut exit = container.exit();
         let Some(address) = container.address() else { return "It does not listen.".to_owned() };
@@ -346,7 +377,7 @@ impl Launch {
                 words = end_of(&mut exit) => return words,
                 _ = round.tick() => {
                     let asked = Instant::now();
-                    let ping = health::ping(&address, health::PING_TIMEOUT).await;
+                    let ping = self.ping(&address).await;
                     let (took, now) = (asked.elapsed(), self.region.now());
                     failed = if ping == Ping::Healthy { 0 } else { failed + 1 };
                     let phase = if failed == 0 { Phase::InService } else { Phase::Unhealthy };

@@ -9,6 +9,7 @@ mod board;
 mod deployment;
 mod diary;
 mod instance;
+mod losses;
 pub mod machine;
 mod operator;
 mod reconciler;
@@ -21,7 +22,7 @@ mod rollout;
 pub use board::{Asked, Board, Boards, Denied, Deployment, DeploymentStage, How, Shown};
 pub use deployment::Style;
 pub use diary::{Diary, Page, Phase, Pinged};
-pub use reconciler::reconcile;
+pub use reconciler::{publish_known, reconcile};
 
 use super::dispatch::Table;
 use super::family::{self, Family};
@@ -74,8 +75,12 @@ pub(super) fn rows(table: &mut Table) {
 }
 
 /// An endpoint's instance time, by instance type.
-pub(super) fn instance_time(row: &Row, life: Life, now: Timestamp) -> BTreeMap<String, Duration> {
-    ledger(row, life).total(now)
+pub(super) fn instance_time(
+    row: &Row,
+    life: Life,
+    steady: Timestamp,
+) -> BTreeMap<String, Duration> {
+    ledger(row, life).total(steady)
 }
 
 /// What an endpoint's row says of its time on instances.
@@ -93,7 +98,7 @@ async fn create(region: Arc<Region>, mut call: Call) -> Answer {
     let config = call.input.name("EndpointConfigName").to_owned();
     let policy = call.input.part("DeploymentConfig").cloned();
     family::drop_members(&mut call.input, &["DeploymentConfig"]);
-    let (place, life) = (Arc::clone(&region), work::life(&region));
+    let (place, life, steady) = (Arc::clone(&region), work::life(&region), region.steady());
     FAMILY
         .create(&region, call, move |change, row| {
             let now = change.now();
@@ -104,7 +109,8 @@ async fn create(region: Arc<Region>, mut call: Call) -> Answer {
             fleet.enter(VariantStatus::Creating, None, now);
             let pending = Pending { fleet, policy, began: now };
             let private = Private { pending: Some(pending), ..Private::default() };
-            let record = Record { row: row.clone(), status: Status::Creating, private, life, now };
+            let (row_now, status) = (row.clone(), Status::Creating);
+            let record = Record { row: row_now, status, private, life, now, steady };
             *row = record.into_row()?;
             Ok(())
         })
@@ -175,12 +181,13 @@ async fn change(
     edit: impl FnOnce(&Region, &mut Change<'_>, &mut Record) -> Result<(), Refusal> + Send + 'static,
 ) -> Result<(), Refusal> {
     let (place, life, name) = (Arc::clone(region), work::life(region), name.to_owned());
+    let steady = region.steady();
     region
         .store()
         .write(move |change| {
             let absent = || FAMILY.absent(&place, &name);
             let row = change.get(kind::ENDPOINT, &name)?.ok_or_else(absent)?;
-            let mut record = Record::of(row, life, change.now()).ok_or_else(absent)?;
+            let mut record = Record::of(row, life, change.now(), steady).ok_or_else(absent)?;
             edit(&place, change, &mut record)?;
             Ok(change.update(&record.into_row()?)?)
         })

@@ -1,8 +1,11 @@
 //! Gives every endpoint a task of its own and pokes it when its row changes.
 
 use super::super::Region;
-use super::actor::Actor;
+use super::actor::{Actor, variant_table};
+use super::machine::Status;
+use super::record::{self, Variant};
 use crate::domain::kind;
+use crate::serving::EndpointTable;
 use crate::store::{Changed, Query, StoreError};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +51,41 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Publishes every endpoint that serves by its row. Until its instances are there a request is
+/// answered that it may come again (503); "not found" would be no answer to a name that the region
+/// has acknowledged.
+pub fn publish_known(region: &Region) -> Result<(), StoreError> {
+    for name in names(region)? {
+        let Some(record) = record::load(region, &name)? else { continue };
+        let serves = matches!(
+            record.status,
+            Status::InService | Status::OutOfService | Status::Updating | Status::RollingBack
+        );
+        if let Some(fleet) = record.private.fleet.filter(|_| serves) {
+            let starting =
+                |variant: &Variant| variant_table(variant, variant.desired_weight, Vec::new());
+            let variants = fleet.variants.iter().map(starting).collect();
+            drop(region.plane().publish(EndpointTable { name: record.row.name, variants }));
+        }
+    }
+    Ok(())
+}
+
+fn names(region: &Region) -> Result<Vec<String>, StoreError> {
+    region.store().read(|snapshot| {
+        let mut names = Vec::new();
+        let mut query = Query { kind: kind::ENDPOINT.into(), limit: 1000, ..Query::default() };
+        loop {
+            let page = snapshot.list(&query)?;
+            names.extend(page.rows.into_iter().map(|row| row.name));
+            match page.next {
+                Some(next) => query.after = Some(next),
+                None => return Ok(names),
+            }
+        }
+    })
+}
+
 /// Keeps all endpoints as their rows ask for until the region stops.
 pub async fn reconcile(region: Arc<Region>) {
     let mut events = region.store().subscribe();
@@ -83,25 +121,10 @@ pub async fn reconcile(region: Arc<Region>) {
 
 impl Hall {
     fn adopt_all(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
-        match self.names() {
+        match names(&self.region) {
             Ok(names) => names.iter().for_each(|name| self.adopt(name, tasks)),
             Err(fault) => tracing::error!(%fault, "cannot read the endpoints"),
         }
-    }
-
-    fn names(&self) -> Result<Vec<String>, StoreError> {
-        self.region.store().read(|snapshot| {
-            let mut names = Vec::new();
-            let mut query = Query { kind: kind::ENDPOINT.into(), limit: 1000, ..Query::default() };
-            loop {
-                let page = snapshot.list(&query)?;
-                names.extend(page.rows.into_iter().map(|row| row.name));
-                match page.next {
-                    Some(next) => query.after = Some(next),
-                    None => return Ok(names),
-                }
-            }
-        })
     }
 
     /// Looks once more at endpoints whose task has ended.

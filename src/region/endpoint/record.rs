@@ -322,14 +322,17 @@ pub struct Record {
     pub status: Status,
     pub private: Private,
     pub life: Life,
+    /// For stamps.
     pub now: Timestamp,
+    /// For spans.
+    pub steady: Timestamp,
 }
 
 impl Record {
-    pub fn of(row: Row, life: Life, now: Timestamp) -> Option<Self> {
+    pub fn of(row: Row, life: Life, now: Timestamp, steady: Timestamp) -> Option<Self> {
         let status = Status::parse(&row.status)?;
         let private = serde_json::from_value(row.private.clone()).unwrap_or_default();
-        Some(Self { row, status, private, life, now })
+        Some(Self { row, status, private, life, now, steady })
     }
 
     /// Goes to `to`; false, and nothing changed, when there is no way.
@@ -367,7 +370,7 @@ impl Record {
         let now = self.now;
         let running = self.private.running(self.status);
         self.private.ledger.catch_up(self.life);
-        self.private.ledger.run(running, now);
+        self.private.ledger.run(running, self.steady);
         render(&mut self.row.body, self.status, &self.private, now);
         self.row.status = self.status.name().to_owned();
         self.row.private = serde_json::to_value(&self.private)?;
@@ -419,7 +422,7 @@ fn render(body: &mut Value, status: Status, private: &Private, now: Timestamp) {
 /// Reads an endpoint; `None` when there is none (any more).
 pub fn load(region: &Region, name: &str) -> Result<Option<Record>, StoreError> {
     let row = region.store().read(|snapshot| snapshot.get(kind::ENDPOINT, name))?;
-    Ok(row.and_then(|row| Record::of(row, work::life(region), region.now())))
+    Ok(row.and_then(|row| Record::of(row, work::life(region), region.now(), region.steady())))
 }
 
 /// Changes an endpoint in one transaction. `edit` answers whether to write what it did; `None`
@@ -429,12 +432,14 @@ pub async fn change(
     name: &str,
     edit: impl FnOnce(&mut Record) -> bool + Send + 'static,
 ) -> Result<Option<Record>, StoreError> {
-    let (name, life) = (name.to_owned(), work::life(region));
+    let (name, life, steady) = (name.to_owned(), work::life(region), region.steady());
     region
         .store()
         .write(move |change| {
             let Some(row) = change.get(kind::ENDPOINT, &name)? else { return Ok(None) };
-            let Some(mut record) = Record::of(row, life, change.now()) else { return Ok(None) };
+            let Some(mut record) = Record::of(row, life, change.now(), steady) else {
+                return Ok(None);
+            };
             if edit(&mut record) {
                 let row = record.clone().into_row()?;
                 change.update(&row)?;
@@ -478,7 +483,7 @@ mod tests {
     fn record(status: Status, private: Private) -> Record {
         let now = Timestamp::from_millis(5_000);
         let row = Row::new(kind::ENDPOINT, "e", now, json!({"EndpointName": "e"}));
-        Record { row, status, private, life: LIFE, now }
+        Record { row, status, private, life: LIFE, now, steady: now }
     }
 
     #[test]
@@ -515,7 +520,9 @@ mod tests {
         assert!(row.body.get("PendingDeploymentSummary").is_none());
         assert_eq!(row.body["FailureReason"].as_str().unwrap().len(), 1024);
         assert_eq!(row.status, "InService");
-        let mut again = Record::of(row, LIFE, Timestamp::from_millis(9_000)).unwrap();
+        let mut again =
+            Record::of(row, LIFE, Timestamp::from_millis(9_000), Timestamp::from_millis(9_000))
+                .unwrap();
         again.fails(None);
         assert!(again.into_row().unwrap().body.get("FailureReason").is_none());
     }

@@ -250,12 +250,13 @@ impl Actor {
         self.withdraw().await;
         self.stop_all().await;
         let (name, life) = (self.name.clone(), work::life(self.region()));
+        let steady = self.region().steady();
         let arn = FAMILY.arn_of(self.region(), &name);
         self.region()
             .store()
             .write(move |change| {
                 if let Some(row) = change.get(kind::ENDPOINT, &name)? {
-                    billing::keep_hosting(change, &row, life)?;
+                    billing::keep_hosting(change, &row, life, steady)?;
                     change.delete(kind::ENDPOINT, &name)?;
                     tag::forget(change, &arn)?;
                 }
@@ -353,7 +354,7 @@ impl Actor {
         let own =
             self.members.iter_mut().find(|member| member.id == report.id && member.fleet == number);
         match (report.news, own) {
-            (News::Healthy(address), Some(member)) => member.address = Some(address),
+            (News::Healthy(address), Some(member)) => member.serves(address),
             (News::Failed(why) | News::Gone(why), Some(_)) => {
                 self.members.retain(|member| member.id != report.id);
                 return Ok(Some(Fate::Failed(why)));

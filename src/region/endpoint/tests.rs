@@ -3,7 +3,10 @@
 use super::super::HoldTimes;
 use super::super::testing::Bench;
 use crate::domain::kind::ENDPOINT;
+use crate::domain::time::{ManualClock, Timestamp};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 async fn create(bench: &Bench, endpoint: &str, config: &str) {
     let input = json!({"EndpointName": endpoint, "EndpointConfigName": config});
@@ -287,6 +290,59 @@ async fn endpoints_come_back_without_a_call() {
             bench = bench.restart().await;
         }
     }
+}
+
+/// Nothing else runs between the opening and the look: this runtime has one thread.
+#[tokio::test]
+async fn an_acknowledged_endpoint_is_published_before_the_region_is_open() {
+    let bench = Bench::new().await;
+    bench.config("well", "fake/healthy", json!({})).await;
+    create(&bench, "E", "well").await;
+    bench.until_status(ENDPOINT, "E", "InService").await;
+    let bench = bench.crash().await;
+    let endpoint = bench.region.plane().endpoint("E").unwrap();
+    assert_eq!(endpoint.table().variants[0].name, "main");
+    assert!(endpoint.table().variants[0].instances.is_empty());
+    let invocation = crate::serving::Invocation {
+        endpoint: "E".into(),
+        target_variant: None,
+        headers: http::HeaderMap::new(),
+        body: http_body_util::BodyExt::boxed_unsync(http_body_util::BodyExt::map_err(
+            http_body_util::Empty::new(),
+            |never| match never {},
+        )),
+        response_stream: false,
+        received: std::time::Instant::now(),
+    };
+    let error = crate::serving::forward(bench.region.plane(), invocation).await.unwrap_err();
+    assert_eq!((error.status, error.code.as_ref()), (503, "ServiceUnavailable"));
+}
+
+/// A clock that is set, or a machine that slept, is no time on instances.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_clock_is_not_billed() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    let bench = Bench::with_clock(clock.clone()).await;
+    bench.config("well", "fake/healthy", json!({})).await;
+    create(&bench, "e", "well").await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    let billed = |bench: &Bench| {
+        let bill = crate::region::bill::report(&bench.region, true).unwrap();
+        let bill: Value = serde_json::from_slice(&bill).unwrap();
+        bill["Endpoints"][0]["Lines"][0]["InstanceSeconds"].as_f64().unwrap()
+    };
+    clock.advance(Duration::from_secs(10));
+    clock.jump(86_400_000);
+    assert_eq!(billed(&bench), 10.0);
+    clock.jump(-2 * 86_400_000);
+    clock.advance(Duration::from_secs(5));
+    assert_eq!(billed(&bench), 15.0);
+    // Nor is one that happens while the region is down.
+    let bench = bench.restart().await;
+    clock.jump(86_400_000);
+    let bench = bench.restart().await;
+    bench.until_status(ENDPOINT, "e", "InService").await;
+    assert_eq!(billed(&bench), 15.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

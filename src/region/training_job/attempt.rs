@@ -1,6 +1,6 @@
 //! One attempt at a training job: input laid out, containers run, artifacts carried back.
 
-use super::super::{log_sink::LogSink, objects};
+use super::super::{Region, log_sink::LogSink, objects, work};
 use super::artifact::{blocking, clear};
 use super::machine::Secondary;
 use super::metrics::{Definitions, Gathered};
@@ -8,7 +8,6 @@ use super::monitor::{self, Monitor};
 use super::reconciler::{Job, sleep_for, told};
 use super::record::{self, Outcome, Record, Stop};
 use super::spec::{Checkpoints, Spec};
-use crate::domain::time::Timestamp;
 use crate::engine::archive::Caps;
 use crate::engine::opt_ml::{
     self, CheckpointSync, Feeds, LayoutError, Objects, Training, TrainingEnvironment,
@@ -43,8 +42,15 @@ pub(super) enum Ended {
 }
 
 /// How long a spot job may still wait and run; `None` without a limit.
-pub(super) fn wait_left(record: &Record, spec: &Spec, now: Timestamp) -> Option<Duration> {
-    spec.max_wait.map(|limit| limit.saturating_sub(now.since(record.row.created)))
+pub(super) fn wait_left(record: &Record, spec: &Spec, region: &Region) -> Option<Duration> {
+    let limit = spec.max_wait?;
+    let began = work::life(region).began;
+    let waited = match record.private.created.filter(|created| *created >= began) {
+        Some(created) => region.steady().since(created),
+        // Created in another life of the region, whose clock is gone with it.
+        None => region.now().since(record.row.created),
+    };
+    Some(limit.saturating_sub(waited))
 }
 
 /// Runs the job's containers once, from the input to the point where the artifacts are to be
@@ -58,7 +64,7 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
                 record.enter(Secondary::Downloading)?;
             }
             record.private.attempts += 1;
-            record.private.began = Some(record.now);
+            record.private.began = Some(record.steady);
             if record.row.body.get("TrainingStartTime").is_none() {
                 record.set("TrainingStartTime", record.now.to_document());
             }
@@ -94,7 +100,7 @@ pub(super) async fn run(job: &Job, record: &Record, spec: &Spec) -> Result<Ended
         All::RegionStops => {
             let _ = job
                 .change(|record| {
-                    record.private.leave_instances(record.now);
+                    record.private.leave_instances(record.steady);
                     record.enter(Secondary::Interrupted)
                 })
                 .await?;
@@ -246,10 +252,9 @@ impl<'a> Watch<'a> {
         let mut first_failure = None;
         let mut stop: Option<BoxFuture<'static, ()>> = None;
         let mut stopping = self.job.region().stopping();
-        let now = self.job.region().now();
         let ran = Duration::from_millis(record.private.ran_ms);
         let runtime = sleep_for(Some(self.spec.max_runtime.saturating_sub(ran)));
-        let wait = sleep_for(wait_left(record, self.spec, now));
+        let wait = sleep_for(wait_left(record, self.spec, self.job.region()));
         tokio::pin!(runtime, wait);
         let mut look = tokio::time::interval(LOOK);
         let mut beat = tokio::time::interval_at(tokio::time::Instant::now() + BEAT, BEAT);
@@ -294,11 +299,11 @@ impl<'a> Watch<'a> {
 
     /// Reads what the containers use, and has the row show what has been printed.
     async fn look(&mut self) -> Result<(), StoreError> {
-        let now = self.job.region().now();
+        let (now, steady) = (self.job.region().now(), self.job.region().steady());
         for (index, container) in self.containers.iter().enumerate() {
             if let Some(usage) = container.usage() {
                 let host = format!("algo-{}", index + 1);
-                self.monitor.usage(&host, container.pid(), usage, now);
+                self.monitor.usage(&host, container.pid(), usage, (now, steady));
             }
         }
         let metrics = self.gathered.document();
@@ -451,7 +456,7 @@ async fn retried(job: &Job, spec: &Spec) -> Result<bool, StoreError> {
                 return Ok(false);
             }
             record.private.retries += 1;
-            record.private.leave_instances(record.now);
+            record.private.leave_instances(record.steady);
             record.enter(Secondary::Interrupted)?;
             record.enter(Secondary::Starting)?;
             Ok(true)

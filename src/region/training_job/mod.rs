@@ -71,17 +71,16 @@ pub(super) fn rows(table: &mut Table) {
 }
 
 /// A job's time on instances, by instance type.
-pub(super) fn instance_time(row: &Row, now: Timestamp) -> BTreeMap<String, Duration> {
-    let mut times = ledger(row, now).total(now);
+pub(super) fn instance_time(row: &Row, steady: Timestamp) -> BTreeMap<String, Duration> {
+    let mut times = ledger(row).total(steady);
     times.retain(|_, span| !span.is_zero());
     times
 }
 
 /// What a job's row says of its time on instances.
-pub(super) fn ledger(row: &Row, now: Timestamp) -> billing::Ledger {
-    let Some(record) = Record::of(row.clone(), now) else { return billing::Ledger::default() };
+pub(super) fn ledger(row: &Row) -> billing::Ledger {
     let (mut settled, mut running) = (BTreeMap::new(), BTreeMap::new());
-    let private = &record.private;
+    let private: record::Private = serde_json::from_value(row.private.clone()).unwrap_or_default();
     for group in spec::groups(&row.body) {
         *settled.entry(group.instance_type.clone()).or_insert(0) +=
             private.ran_ms * u64::from(group.count);
@@ -107,6 +106,7 @@ async fn create(region: Arc<Region>, mut call: Call) -> Answer {
     let name = call.input.name("TrainingJobName").to_owned();
     let arn = arn(&region, &name);
     let body = complete(call.input, &name, &arn);
+    let steady = region.steady();
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
@@ -118,8 +118,8 @@ async fn create(region: Arc<Region>, mut call: Call) -> Answer {
             }
             family::touched(&mut row.body, now);
             row.status = Status::InProgress.name().to_owned();
-            row.private =
-                serde_json::to_value(record::Private::default()).map_err(StoreError::Document)?;
+            let private = record::Private { created: Some(steady), ..Default::default() };
+            row.private = serde_json::to_value(private).map_err(StoreError::Document)?;
             change.insert(row).map_err(|fault| {
                 error::taken(fault, || {
                     Refusal::Taken(format!(
@@ -239,11 +239,12 @@ async fn list(region: Arc<Region>, call: Call) -> Answer {
 
 async fn stop(region: Arc<Region>, call: Call) -> Answer {
     let name = call.input.name("TrainingJobName").to_owned();
+    let steady = region.steady();
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
             let row = change.get(kind::TRAINING_JOB, &name)?.ok_or_else(not_found)?;
-            let mut record = Record::of(row, change.now()).ok_or_else(not_found)?;
+            let mut record = Record::of(row, change.now(), steady).ok_or_else(not_found)?;
             let status = record.progress.status();
             if status == Status::Stopping {
                 return Ok(());
@@ -289,11 +290,12 @@ async fn update(region: Arc<Region>, call: Call) -> Answer {
     let input = call.input;
     let name = input.name("TrainingJobName").to_owned();
     let arn = arn(&region, &name);
+    let steady = region.steady();
     region
         .store()
         .write(move |change| -> Result<_, Refusal> {
             let row = change.get(kind::TRAINING_JOB, &name)?.ok_or_else(not_found)?;
-            let mut record = Record::of(row, change.now()).ok_or_else(not_found)?;
+            let mut record = Record::of(row, change.now(), steady).ok_or_else(not_found)?;
             updated(&mut record, &input)?;
             change.update(&record.into_row()?)?;
             Ok(())

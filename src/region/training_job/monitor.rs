@@ -28,6 +28,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Used {
     pub at: Timestamp,
+    /// The same moment by the steady clock.
+    steady: Timestamp,
     /// Of one core, since the reading before; more than 100 with several threads.
     pub cpu_percent: f64,
     pub cpu_seconds: f64,
@@ -82,15 +84,23 @@ impl Monitor {
         let _ = self.readings.send(Arc::new(Reading::Metric { name: name.to_owned(), point }));
     }
 
-    pub(super) fn usage(&self, host: &str, pid: Option<u32>, usage: Usage, now: Timestamp) {
+    pub(super) fn usage(
+        &self,
+        host: &str,
+        pid: Option<u32>,
+        usage: Usage,
+        (now, steady): (Timestamp, Timestamp),
+    ) {
         let mut history = lock(&self.history);
         let (measured, curve) = history.usage.entry(host.to_owned()).or_default();
         // A later attempt's process begins anew.
         let before = curve.last().filter(|_| *measured == pid);
         *measured = pid;
-        let span = before.map(|before| now.since(before.at).as_secs_f64()).unwrap_or_default();
+        let span =
+            before.map(|before| steady.since(before.steady).as_secs_f64()).unwrap_or_default();
         let used = Used {
             at: now,
+            steady,
             cpu_percent: match before {
                 Some(before) if span > 0.0 => {
                     100.0 * (usage.cpu_seconds - before.cpu_seconds).max(0.0) / span
@@ -232,9 +242,9 @@ mod tests {
     fn cpu_is_what_was_used_since_the_reading_before() {
         let monitor = Monitor::new(at(0));
         let usage = |cpu_seconds| Usage { cpu_seconds, resident_bytes: 7 };
-        monitor.usage("algo-1", Some(1), usage(1.0), at(1_000));
-        monitor.usage("algo-1", Some(1), usage(2.5), at(2_000));
-        monitor.usage("algo-1", Some(2), usage(0.5), at(3_000));
+        monitor.usage("algo-1", Some(1), usage(1.0), (at(1_000), at(1_000)));
+        monitor.usage("algo-1", Some(1), usage(2.5), (at(99_000), at(2_000)));
+        monitor.usage("algo-1", Some(2), usage(0.5), (at(99_500), at(3_000)));
         let history = monitor.history();
         let (pid, curve) = &history.usage["algo-1"];
         let percents: Vec<f64> = curve.points().map(|used| used.cpu_percent).collect();

@@ -75,7 +75,7 @@ pub async fn reconcile(region: Arc<Region>) {
 /// The names of the work folders that unfinished jobs may still need.
 pub fn work_folders(region: &Region) -> Result<Vec<String>, StoreError> {
     let folders = unfinished(region)?.into_iter().filter_map(|row| {
-        let record = Record::of(row, region.now())?;
+        let record = Record::of(row, region.now(), region.steady())?;
         let instances = Spec::read(&record.row.body).instances();
         let name = record.row.name;
         Some((0..instances).map(move |at| folder(&name, record.private.attempts, at)))
@@ -155,7 +155,8 @@ impl Yard {
             pokes.insert(key.clone(), Arc::clone(&poke));
             poke
         };
-        let Some(record) = Record::of(row, self.region.now()) else {
+        let region = &self.region;
+        let Some(record) = Record::of(row, region.now(), region.steady()) else {
             lock(&self.pokes).remove(&key);
             return;
         };
@@ -292,7 +293,7 @@ impl Job {
             return Ok(Next::Again);
         }
         let mut stopping = self.region().stopping();
-        let given_up = sleep_for(attempt::wait_left(record, spec, self.region().now()));
+        let given_up = sleep_for(attempt::wait_left(record, spec, self.region()));
         tokio::select! {
             () = self.poke.notified() => {}
             () = told(&mut stopping) => {}
@@ -330,8 +331,9 @@ impl Job {
     async fn interrupted(&self, record: &Record) -> Result<Next, StoreError> {
         let spec = Spec::read(&record.row.body);
         if record.progress.secondary() != Secondary::Interrupted {
-            let lived = work::life(self.region()).before;
-            let alive = lived.map_or(record.progress.since(), |at| at.max(record.progress.since()));
+            // Both by the former life's clock: what was set since then is no time on instances.
+            let began = record.private.began.unwrap_or_default();
+            let alive = work::life(self.region()).before.map_or(began, |at| at.max(began));
             let limit = spec.retries.unwrap_or(MOST_INTERRUPTIONS);
             let _ = self.change(move |record| interrupt(record, alive, limit)).await?;
             return Ok(Next::Again);

@@ -22,8 +22,10 @@ pub struct Private {
     pub retries: u32,
     /// Milliseconds on instances of attempts that have ended.
     pub ran_ms: u64,
-    /// When the attempt under way came onto its instances.
+    /// When the attempt under way came onto its instances, by the steady clock.
     pub began: Option<Timestamp>,
+    /// When the job was created, by the steady clock of that life of the region.
+    pub created: Option<Timestamp>,
     /// Why the job is being stopped.
     pub stop: Option<Stop>,
     /// How the containers ended; set when they have, before anything is uploaded.
@@ -58,15 +60,15 @@ pub enum Outcome {
 }
 
 impl Private {
-    /// Time on instances up to `now`, over all attempts.
-    pub fn ran(&self, now: Timestamp) -> Duration {
-        let open = self.began.map_or(Duration::ZERO, |began| now.since(began));
+    /// Time on instances up to `steady`, over all attempts.
+    pub fn ran(&self, steady: Timestamp) -> Duration {
+        let open = self.began.map_or(Duration::ZERO, |began| steady.since(began));
         Duration::from_millis(self.ran_ms) + open
     }
 
     /// Closes the attempt under way.
-    pub fn leave_instances(&mut self, now: Timestamp) {
-        self.ran_ms = u64::try_from(self.ran(now).as_millis()).unwrap_or(u64::MAX);
+    pub fn leave_instances(&mut self, steady: Timestamp) {
+        self.ran_ms = u64::try_from(self.ran(steady).as_millis()).unwrap_or(u64::MAX);
         self.began = None;
     }
 }
@@ -77,14 +79,17 @@ pub struct Record {
     pub row: Row,
     pub progress: Progress,
     pub private: Private,
+    /// For stamps.
     pub now: Timestamp,
+    /// For spans.
+    pub steady: Timestamp,
 }
 
 impl Record {
-    pub fn of(row: Row, now: Timestamp) -> Option<Self> {
+    pub fn of(row: Row, now: Timestamp, steady: Timestamp) -> Option<Self> {
         let progress = Progress::read(&row.body)?;
         let private = serde_json::from_value(row.private.clone()).unwrap_or_default();
-        Some(Self { row, progress, private, now })
+        Some(Self { row, progress, private, now, steady })
     }
 
     pub fn enter(&mut self, to: Secondary) -> Result<(), NoWay> {
@@ -112,9 +117,9 @@ impl Record {
     /// Ends the job: the members that only an ended job has.
     pub fn finish(&mut self, to: Secondary, failure: Option<String>) -> Result<(), NoWay> {
         self.enter(to)?;
-        self.private.leave_instances(self.now);
+        self.private.leave_instances(self.steady);
         if self.row.body.has("TrainingStartTime") {
-            let seconds = whole_seconds(self.private.ran(self.now));
+            let seconds = whole_seconds(self.private.ran(self.steady));
             self.set("TrainingEndTime", self.now.to_document());
             self.set("TrainingTimeInSeconds", seconds);
             self.set("BillableTimeInSeconds", seconds);
@@ -166,7 +171,7 @@ pub fn failure_reason(
 /// Reads a job; `None` when there is none (any more).
 pub fn load(region: &Region, name: &str) -> Result<Option<Record>, StoreError> {
     let row = region.store().read(|snapshot| snapshot.get(kind::TRAINING_JOB, name))?;
-    Ok(row.and_then(|row| Record::of(row, region.now())))
+    Ok(row.and_then(|row| Record::of(row, region.now(), region.steady())))
 }
 
 /// Changes a job in one transaction: `edit` sees it as it is at that moment, and what it returns
@@ -177,12 +182,14 @@ pub async fn change<T: Send + 'static>(
     name: &str,
     edit: impl FnOnce(&mut Record) -> Result<T, NoWay> + Send + 'static,
 ) -> Result<Option<Result<T, NoWay>>, StoreError> {
-    let name = name.to_owned();
+    let (name, steady) = (name.to_owned(), region.steady());
     region
         .store()
         .write(move |change| {
             let Some(row) = change.get(kind::TRAINING_JOB, &name)? else { return Ok(None) };
-            let Some(mut record) = Record::of(row, change.now()) else { return Ok(None) };
+            let Some(mut record) = Record::of(row, change.now(), steady) else {
+                return Ok(None);
+            };
             match edit(&mut record) {
                 Ok(answer) => {
                     change.update(&record.into_row()?)?;

@@ -3,8 +3,11 @@
 use super::super::testing::Bench;
 use super::machine::Secondary;
 use crate::domain::kind::TRAINING_JOB;
+use crate::domain::time::{ManualClock, Timestamp};
 use crate::store::Row;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
 async fn create(bench: &Bench, name: &str, image: &str, more: Value) {
     bench.put("data", "train/rows.csv", b"1,2\n").await;
@@ -123,6 +126,25 @@ async fn a_stop_keeps_the_model() {
         let key = format!("out/{name}/output/model.tar.gz");
         assert!(bench.region.store().objects().head("data", &key).is_ok());
     }
+}
+
+/// A clock that is set, or a machine that slept, is no time of training. The stamps follow it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_clock_is_no_training_time() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_700_000_000_000)));
+    let bench = Bench::with_clock(clock.clone()).await;
+    let spot = json!({"EnableManagedSpotTraining": true, "StoppingCondition":
+        {"MaxRuntimeInSeconds": 3_600, "MaxWaitTimeInSeconds": 7_200}});
+    create(&bench, "j", "fake/hangs", spot).await;
+    let started = until_training(&bench, "j").await.body["TrainingStartTime"].clone();
+    clock.advance(Duration::from_secs(10));
+    clock.jump(86_400_000);
+    bench.call("StopTrainingJob", json!({"TrainingJobName": "j"})).await.unwrap();
+    let row = bench.until_status(TRAINING_JOB, "j", "Stopped").await;
+    assert_eq!(row.body["TrainingTimeInSeconds"], 10);
+    assert_eq!(row.body["BillableTimeInSeconds"], 10);
+    let ended = row.body["TrainingEndTime"].as_f64().unwrap();
+    assert_eq!(ended - started.as_f64().unwrap(), 86_410.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
