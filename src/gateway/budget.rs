@@ -40,15 +40,6 @@ impl Budget {
         tokio::time::timeout(patience, room).await.ok()?.ok().map(|permit| Held(Some(permit)))
     }
 
-    /// Takes room if there is some now.
-    pub(super) fn try_take(&self, bytes: usize) -> Option<Held> {
-        if bytes <= FREE {
-            return Some(Held::default());
-        }
-        let room = Arc::clone(&self.room).try_acquire_many_owned(self.pieces_of(bytes));
-        room.ok().map(|permit| Held(Some(permit)))
-    }
-
     /// One body alone may be larger than all of the room; then it has all of it.
     fn pieces_of(&self, bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(PIECE).min(self.pieces)).unwrap_or(u32::MAX)
@@ -119,7 +110,7 @@ mod tests {
         drop(first);
         assert!(waiting.await.is_some());
         assert_eq!(budget.level().0, 0);
-        assert!(budget.try_take(usize::MAX).is_some(), "one alone may have all");
+        assert!(budget.take(usize::MAX, Duration::ZERO).await.is_some(), "one alone may have all");
     }
 
     #[test]

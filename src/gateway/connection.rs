@@ -1,9 +1,9 @@
 //! One connection's life: wait for its first byte, learn whose it is, let hyper speak HTTP/1, watch
 //! the clock, end so that the last answer is read.
 
+use super::budget::Budget;
 use super::framing::Fault;
 use super::limits::Limits;
-use super::peer;
 use super::refusal;
 use super::socket::{Due, InFlight, Pulse, Socket};
 use crate::serving::{Body, BodyError};
@@ -40,6 +40,11 @@ pub(super) trait Handler: Send + Sync + 'static {
         request: Request<Incoming>,
         peer: Peer,
     ) -> impl Future<Output = Response<Body>> + Send;
+
+    /// The memory that large heads count against, where there is a bound to it.
+    fn budget(&self) -> Option<&Arc<Budget>> {
+        None
+    }
 }
 
 /// How much of what a refused client still sends is read away, and for how long, so that the
@@ -50,6 +55,7 @@ const LINGER_TIME: Duration = Duration::from_secs(2);
 /// Serves `stream` until it ends, rests for too long, or `stop` turns true.
 pub(super) async fn serve<H: Handler>(
     stream: TcpStream,
+    peer: Peer,
     handler: Arc<H>,
     limits: &Limits,
     mut stop: watch::Receiver<bool>,
@@ -60,7 +66,6 @@ pub(super) async fn serve<H: Handler>(
         () = tokio::time::sleep(limits.idle_time) => return,
         _ = stop.wait_for(|stop| *stop) => return,
     }
-    let peer = Peer { own: peer::is_own_users(&stream), proxied: false };
     let _ = stream.set_nodelay(true);
     converse(stream, peer, handler, limits, stop).await;
 }
@@ -77,6 +82,7 @@ pub(super) async fn converse<S, H>(
     H: Handler,
 {
     let pulse = Pulse::new(limits.clone());
+    let budget = handler.budget().cloned();
     let service = service_fn({
         let pulse = Arc::clone(&pulse);
         move |request| {
@@ -91,8 +97,8 @@ pub(super) async fn converse<S, H>(
     let mut connection = http1::Builder::new()
         .half_close(true)
         .max_headers(limits.headers)
-        .max_buf_size(limits.head_bytes.max(64 * 1024))
-        .serve_connection(TokioIo::new(Socket::new(stream, Arc::clone(&pulse))), service);
+        .max_buf_size(limits.head_bytes.max(16 * 1024))
+        .serve_connection(TokioIo::new(Socket::new(stream, Arc::clone(&pulse), budget)), service);
 
     let ended = drive(&mut connection, &pulse, stop).await;
     let (stream, fault) = connection.into_parts().io.into_inner().into_parts();

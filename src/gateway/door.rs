@@ -59,6 +59,17 @@ pub(super) enum Words {
     S3,
 }
 
+/// What a request may do without a believed signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// All: it is the region's own user's, and addressed to this machine.
+    Owner,
+    /// Nothing: nobody knows whose it is.
+    Stranger,
+    /// Nothing: it is the user's own, but under a name that others may have led here.
+    NamedAsAws,
+}
+
 /// The door of one region.
 pub(super) struct Door {
     key: Credentials,
@@ -110,11 +121,24 @@ impl Door {
         Ok(())
     }
 
+    /// Whether a request may go without a believed signature. Under a name of AWS's it may not, unless
+    /// the region's own proxy has led it here: whoever answers the machine's questions for names can
+    /// make such a name mean this machine, and a page of that name would then be of the same origin.
+    pub(super) fn trust(&self, headers: &HeaderMap, peer: Peer) -> Trust {
+        let named = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        match peer {
+            Peer { own: false, .. } => Trust::Stranger,
+            Peer { proxied: true, .. } => Trust::Owner,
+            _ if host::is_loopback(&host::normalized(named)) => Trust::Owner,
+            _ => Trust::NamedAsAws,
+        }
+    }
+
     /// Lets in or refuses by what the head says; [`Entry::prove`] completes it.
     pub(super) fn admit(
         &self,
         head: &Head<'_>,
-        peer: Peer,
+        trust: Trust,
         words: Words,
         secret_of: impl Fn(&str) -> Known,
     ) -> Result<Entry, AwsError> {
@@ -127,15 +151,14 @@ impl Door {
                     .map(|presented| (presented.access_key.clone(), Proof::Fourth(presented))),
                 // Half a signature is as good as none from the region's own user, as dummy keys
                 // are, unless it names a key of the region.
-                Err(_) if peer.own && !self.names_own_key(head, &secret_of) => None,
+                Err(_) if trust == Trust::Owner && !self.names_own_key(head, &secret_of) => None,
                 Err(error) => return Err(error.in_words_of(words.dialect())),
             },
         };
         let Some((access_key, proof)) = presented else {
-            return if peer.own {
-                Ok(Entry { access_key: None, proof: None })
-            } else {
-                Err(words.unsigned(self))
+            return match trust {
+                Trust::Owner => Ok(Entry { access_key: None, proof: None }),
+                _ => Err(words.unsigned(&self.stranger(trust))),
             };
         };
         match self.secret(&access_key, secret_of) {
@@ -143,8 +166,10 @@ impl Door {
                 Ok(Entry { access_key: Some(access_key), proof: Some((proof, secret)) })
             }
             Known::Expired => Err(words.expired()),
-            Known::No if peer.own => Ok(Entry { access_key: Some(access_key), proof: None }),
-            Known::No => Err(words.unknown_key(self)),
+            Known::No if trust == Trust::Owner => {
+                Ok(Entry { access_key: Some(access_key), proof: None })
+            }
+            Known::No => Err(words.unknown_key(&self.stranger(trust))),
         }
     }
 
@@ -161,16 +186,16 @@ impl Door {
         secret_of(access_key)
     }
 
-    /// A name of this machine with one of our ports; or a name of AWS's, as clients behind the
-    /// region's own proxy send. Nobody else can make either of them lead here: a page that had its
-    /// own name resolve to 127.0.0.1 would still send that name.
+    /// A name of this machine with one of our ports, spelled as a number is; or a name of AWS's, as
+    /// clients behind the region's own proxy send, and others that sign ([`Door::trust`]). A page that
+    /// had its own name resolve to 127.0.0.1 would still send that name.
     fn is_own_host(&self, host: &str, peer: Peer) -> bool {
         let name = host::normalized(host);
         if host::is_aws(&name) {
             return true;
         }
         let port = host::split_port(host).1;
-        let own = |port: &str| port.parse().is_ok_and(|port| self.ports.contains(&port));
+        let own = |port: &str| self.ports.iter().any(|own| own.to_string() == port);
         host::is_loopback(&name)
             && (peer.proxied || port.map_or_else(|| self.ports.contains(&80), own))
     }
@@ -261,13 +286,13 @@ impl Words {
         AwsError::new(403, code, message)
     }
 
-    fn unsigned(self, door: &Door) -> AwsError {
+    fn unsigned(self, why: &str) -> AwsError {
         let code = match self {
             Self::Json => "MissingAuthenticationTokenException",
             Self::Xml => "MissingAuthenticationToken",
             Self::S3 => "AccessDenied",
         };
-        AwsError::new(403, code, format!("The request is not signed, and {}", door.stranger()))
+        AwsError::new(403, code, format!("The request is not signed, and {why}"))
     }
 
     fn expired(self) -> AwsError {
@@ -275,7 +300,7 @@ impl Words {
         AwsError::new(403, code, "The security token included in the request is expired")
     }
 
-    fn unknown_key(self, door: &Door) -> AwsError {
+    fn unknown_key(self, why: &str) -> AwsError {
         let code = match self {
             Self::Json => "UnrecognizedClientException",
             Self::Xml => "InvalidClientTokenId",
@@ -284,19 +309,22 @@ impl Words {
         AwsError::new(
             403,
             code,
-            format!(
-                "The request is signed with a key that is not the region's, and {}",
-                door.stranger()
-            ),
+            format!("The request is signed with a key that is not the region's, and {why}"),
         )
     }
 }
 
 impl Door {
-    fn stranger(&self) -> String {
-        format!(
+    fn stranger(&self, trust: Trust) -> String {
+        let why = if trust == Trust::NamedAsAws {
+            "it is addressed to a name of AWS's, under which this port takes no other. Address \
+             localhost, use `sagebrush exec`, or sign"
+        } else {
             "its connection is not known to come from the region's own user on this machine, which \
-             alone may do that. Sign with the key in the workspace's .sagebrush/credentials \
+             alone may do that. Sign"
+        };
+        format!(
+            "{why} with the key in the workspace's .sagebrush/credentials \
              ({}); `sagebrush env` prints what a shell needs.",
             self.key.access_key
         )

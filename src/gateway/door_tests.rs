@@ -39,6 +39,12 @@ fn own_hosts_are_known(#[case] host: &str) {
 #[case("localhost:80")]
 #[case("localhost:7243")]
 #[case("localhost:7242x")]
+#[case("localhost:+7242")]
+#[case("localhost:07242")]
+#[case("localhost:")]
+#[case("localhost::7242")]
+#[case(":7242")]
+#[case("me@localhost:7242")]
 #[case("evil.example:7242")]
 #[case("localhost.evil.example:7242")]
 #[case("127.0.0.1.nip.io:7242")]
@@ -105,9 +111,27 @@ fn other_methods_are_refused(#[case] method: Method) {
 fn strangers_must_sign(#[case] words: Words, #[case] code: &str) {
     let (uri, headers) = ("/".parse::<Uri>().unwrap(), headers(&[("host", "localhost:7242")]));
     let head = Head { method: &Method::POST, path: uri.path(), query: "", headers: &headers };
-    let peer = |own| Peer { own, proxied: false };
-    let error = door().admit(&head, peer(false), words, |_| Known::No).err().unwrap();
+    let error = door().admit(&head, Trust::Stranger, words, |_| Known::No).err().unwrap();
     assert_eq!((error.status, error.code.as_ref()), (403, code));
     assert!(error.message.contains(".sagebrush/credentials"), "{}", error.message);
-    assert!(door().admit(&head, peer(true), words, |_| Known::No).unwrap().access_key.is_none());
+    assert!(door().admit(&head, Trust::Owner, words, |_| Known::No).unwrap().access_key.is_none());
+}
+
+#[rstest]
+#[case(true, false, "localhost:7242", Trust::Owner)]
+#[case(true, false, "bucket.s3.localhost:7242", Trust::Owner)]
+#[case(true, false, "sts.us-east-1.amazonaws.com", Trust::NamedAsAws)]
+#[case(true, false, "attacker.example.amazonaws.com:7242", Trust::NamedAsAws)]
+#[case(true, false, "sagemaker.us-east-1.api.aws", Trust::NamedAsAws)]
+#[case(true, true, "sts.us-east-1.amazonaws.com", Trust::Owner)]
+#[case(false, false, "localhost:7242", Trust::Stranger)]
+#[case(false, true, "sts.us-east-1.amazonaws.com", Trust::Stranger)]
+fn only_loopback_names_go_unsigned(
+    #[case] own: bool,
+    #[case] proxied: bool,
+    #[case] host: &str,
+    #[case] expected: Trust,
+) {
+    let trust = door().trust(&headers(&[("host", host)]), Peer { own, proxied });
+    assert_eq!(trust, expected);
 }

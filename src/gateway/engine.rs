@@ -74,6 +74,7 @@ impl Internal {
         let gauges = &self.gauges;
         let row = |what: &str, now: Option<usize>, most: Option<usize>, dropped: u64, of: &str| json!({ "what": what, "now": now, "most": most, "dropped": dropped, "dropped_what": of });
         let (history, dropped) = self.region.plane().history_weight();
+        let level = self.budget.level();
         let streams = self.limits.watchers - self.places.available_permits();
         vec![
             row(
@@ -82,6 +83,13 @@ impl Internal {
                 Some(gauges.capacity.load(Ordering::Relaxed)),
                 Gauges::read(&gauges.turned_away),
                 "turned away",
+            ),
+            row(
+                "bytes of requests in memory",
+                Some(level.0),
+                Some(level.1),
+                Gauges::read(&gauges.crowded),
+                "bodies refused",
             ),
             row(
                 "streams",

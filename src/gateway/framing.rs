@@ -37,12 +37,15 @@ pub(super) enum Fault {
     EncodingInHttp10,
     Hosts,
     Chunk,
+    /// Nothing is wrong with it but that there is no room for so large a head now.
+    Crowded,
 }
 
 impl Fault {
     pub(super) fn status(self) -> u16 {
         match self {
             Self::HeadTooLong | Self::TooManyHeaders => 431,
+            Self::Crowded => 503,
             _ => 400,
         }
     }
@@ -70,6 +73,7 @@ impl fmt::Display for Fault {
             Self::EncodingInHttp10 => "HTTP/1.0 has no Transfer-Encoding",
             Self::Hosts => "it has no Host header, or several",
             Self::Chunk => "a chunk of its body is malformed",
+            Self::Crowded => "there is no room for so large a head now",
         })
     }
 }

@@ -11,6 +11,8 @@ pub(super) struct Gauges {
     pub(super) capacity: AtomicUsize,
     /// Connections that were turned away since the start because there were so many.
     pub(super) turned_away: AtomicU64,
+    /// Bodies refused because there was no room for them in memory.
+    pub(super) crowded: AtomicU64,
     /// Streams refused because there were so many.
     pub(super) streams_refused: AtomicU64,
     /// Batches of log lines that followers missed because they read too slowly.

@@ -23,6 +23,7 @@
 //! | `GET training-jobs/<name>/live` | see [`super::training`] |
 //! | `GET logs?group=G&stream=S&prefix=P&filter=T&tail=N` | see [`super::follow`] |
 
+use super::budget::Budget;
 use super::feed::Feed;
 use super::gauges::Gauges;
 use super::limits::Limits;
@@ -56,6 +57,7 @@ pub(super) struct Internal {
     /// Places of streams.
     pub(super) places: Arc<Semaphore>,
     pub(super) gauges: Arc<Gauges>,
+    pub(super) budget: Arc<Budget>,
     feed: Arc<Feed>,
     /// Turns true once no further request is taken: streams end.
     closing: tokio::sync::watch::Receiver<bool>,
@@ -78,7 +80,7 @@ impl Internal {
         region: Arc<Region>,
         workspace: PathBuf,
         limits: Limits,
-        gauges: Arc<Gauges>,
+        (gauges, budget): (Arc<Gauges>, Arc<Budget>),
         closing: tokio::sync::watch::Receiver<bool>,
         stop: tokio::sync::watch::Sender<bool>,
     ) -> Self {
@@ -87,7 +89,19 @@ impl Internal {
         let store = region.store().clone();
         let feed = Feed::new(store, region.place().clone(), main.clone(), Arc::clone(&gauges));
         let feed = Arc::new(feed);
-        Self { region, workspace, started, limits, main, places, gauges, feed, closing, stop }
+        Self {
+            region,
+            workspace,
+            started,
+            limits,
+            main,
+            places,
+            gauges,
+            budget,
+            feed,
+            closing,
+            stop,
+        }
     }
 
     pub(super) async fn answer(

@@ -31,6 +31,12 @@ pub struct Limits {
     /// Connections at once; the next is told to come back later. Less when the process may not open
     /// that many files.
     pub connections: usize,
+    /// How many of them may be another local user's; the rest is the owner's alone.
+    pub strangers: usize,
+    /// How many bytes of requests may be in memory, over all connections.
+    pub memory: usize,
+    /// How long a body waits for its room in that memory before it is refused.
+    pub memory_wait: Duration,
     /// How long a shutdown waits for requests under way.
     pub grace: Duration,
     /// Followers of `/_sagebrush/` streams at once.
@@ -54,9 +60,27 @@ impl Default for Limits {
             invocation_bytes: 6_291_456,
             object_bytes: 5 * 1024 * 1024 * 1024,
             connections: 16_384,
+            strangers: 256,
+            memory: 256 * 1024 * 1024,
+            memory_wait: Duration::from_secs(10),
             grace: Duration::from_secs(10),
             watchers: 256,
             heartbeat: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Limits {
+    /// For connections that are not known to be the owner's: what an honest client needs.
+    pub(super) fn of_strangers(&self) -> Self {
+        Self {
+            head_bytes: self.head_bytes.min(16 * 1024),
+            head_time: self.head_time.min(Duration::from_secs(5)),
+            idle_time: self.idle_time.min(Duration::from_secs(15)),
+            body_stall: self.body_stall.min(Duration::from_secs(5)),
+            body_time: self.body_time.min(Duration::from_secs(15)),
+            write_stall: self.write_stall.min(Duration::from_secs(30)),
+            ..self.clone()
         }
     }
 }

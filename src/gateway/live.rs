@@ -42,8 +42,8 @@
 //! with two significant digits. `weights_changed` is when the traffic was last split in another way
 //! (null before the endpoint is published), `invocations_since_shift` what each variant has had since.
 //!
-//! An instance's `state` is `starting`, `in service`, `unhealthy` (its last ping failed), `stopping`
-//! (it finishes what is in flight) or `ended`; its `fleet` is `current`, or `old` and `new` as a
+//! An instance's `state` is `starting`, `in service`, `unhealthy` (its last ping is overdue or failed:
+//! it gets requests only when no other serves), `stopping` (it finishes what is in flight) or `ended`; its `fleet` is `current`, or `old` and `new` as a
 //! deployment has them; `restarts` says how many before it stood in its place. Of its pings the last
 //! thirty are kept, of ended instances the last sixteen. `deployment` is there while one runs, then
 //! it becomes `last_deployment` until the region ends; `routing` is null for a rolling update. Its

@@ -7,6 +7,7 @@
 //! S3 (`s3/`) is handed requests that are let in already: path style, without signature, aws-chunked
 //! undone, what stood behind the body in an extension ([`Trailers`]).
 
+mod budget;
 mod connection;
 mod credentials;
 mod document;
@@ -48,6 +49,7 @@ pub use payload::Trailers;
 pub use private_file::PrivateFileError;
 
 use crate::region::Region;
+use budget::Budget;
 use door::Door;
 use internal::Internal;
 use object::Objects;
@@ -146,11 +148,12 @@ impl Gateway {
         });
         let (stop, stop_requested) = watch_channel::channel(false);
         let workers = Workers::prepare();
+        let budget = Budget::new(limits.memory);
         let internal = Internal::new(
             Arc::clone(&region),
             workspace,
             limits.clone(),
-            workers.gauges(),
+            (workers.gauges(), Arc::clone(&budget)),
             workers.closing(),
             stop,
         );
@@ -161,6 +164,7 @@ impl Gateway {
             objects: Objects::new(s3::service(region.store(), region.place())),
             internal,
             limits: limits.clone(),
+            budget,
             main: Handle::current(),
             region,
         });

@@ -1,6 +1,9 @@
 //! Bodies on their way in: bounded, in time, hashed where a signature covers them, aws-chunked
 //! undone, trailers kept.
 
+use super::budget::{self, Budget, Held};
+use super::door::Words;
+use super::gauges::Gauges;
 use super::limits::Limits;
 use crate::api::error::AwsError;
 use crate::serving::Body;
@@ -59,17 +62,33 @@ fn too_large(limit: u64) -> AwsError {
     )
 }
 
-/// A whole body of at most `limit` bytes, refused before it is read when it says that it is larger.
+/// What a body is taken in under.
+#[derive(Clone, Copy)]
+pub(super) struct Intake<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) budget: &'a Budget,
+    pub(super) gauges: &'a Gauges,
+    pub(super) words: Words,
+}
+
+/// A whole body of at most `limit` bytes, refused before it is read when it says that it is larger,
+/// and the room that it takes. It waits for that room before it is read.
 pub(super) async fn collect(
     headers: &HeaderMap,
     mut body: Arriving,
     limit: usize,
-    limits: &Limits,
-) -> Result<Bytes, AwsError> {
+    Intake { limits, budget, gauges, words }: Intake<'_>,
+) -> Result<(Bytes, Held), AwsError> {
     let length = declared_length(headers);
     if length.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit as u64));
     }
+    let crowded = || {
+        Gauges::count(&gauges.crowded, 1);
+        budget::crowded(words)
+    };
+    let known = usize::try_from(length.unwrap_or(0)).unwrap_or(limit);
+    let mut held = budget.take(known, limits.memory_wait).await.ok_or_else(crowded)?;
     let read = async {
         let mut first = Bytes::new();
         let mut all = BytesMut::new();
@@ -78,6 +97,10 @@ pub(super) async fn collect(
             let Ok(data) = frame.into_data() else { continue };
             if first.len() + all.len() + data.len() > limit {
                 return Err(too_large(limit as u64));
+            }
+            let bytes = first.len() + all.len() + data.len();
+            if length.is_none() && !held.grow(budget, bytes) {
+                return Err(crowded());
             }
             // Most bodies come in one piece and need not be copied.
             if first.is_empty() && all.is_empty() {
@@ -93,7 +116,7 @@ pub(super) async fn collect(
         Ok(if all.is_empty() { first } else { all.freeze() })
     };
     match tokio::time::timeout(limits.body_time, read).await {
-        Ok(body) => body,
+        Ok(body) => body.map(|body| (body, held)),
         Err(_elapsed) => Err(slow()),
     }
 }

@@ -150,7 +150,12 @@ impl Plan {
 }
 
 impl Wire {
-    pub(super) fn error(self, error: &AwsError, resource: &str, request_id: &str) -> Response<Body> {
+    pub(super) fn error(
+        self,
+        error: &AwsError,
+        resource: &str,
+        request_id: &str,
+    ) -> Response<Body> {
         match self {
             Self::Modelled(protocol, service) => {
                 codec::encode_error(protocol, service, error, request_id).map(payload::full)
@@ -193,4 +198,3 @@ fn is_modelled(signing_name: &str) -> bool {
         .filter_map(|name| model::service(name))
         .any(|service| service.signing_name == signing_name)
 }
-

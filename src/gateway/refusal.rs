@@ -1,5 +1,7 @@
 //! What the gateway itself refuses, in AWS's form: a code that clients know, the reason, the remedy.
 
+use super::budget;
+use super::door::Words;
 use super::framing::Fault;
 use crate::api::error::AwsError;
 use crate::serving::Body;
@@ -8,6 +10,9 @@ use http::{HeaderValue, Response, StatusCode};
 
 /// Framing that is malformed or can be read in more than one way.
 pub(super) fn framing(fault: Fault) -> AwsError {
+    if fault == Fault::Crowded {
+        return budget::crowded(Words::Json);
+    }
     AwsError::new(
         fault.status(),
         "MalformedRequest",
@@ -29,6 +34,18 @@ pub(super) fn full(capacity: usize) -> AwsError {
         format!(
             "The region serves {capacity} connections already, which is all it may. Close some, or \
              raise the limit of open files (`ulimit -n`), and try again."
+        ),
+    )
+}
+
+/// The share of those who are not the owner is taken.
+pub(super) fn full_of_strangers(most: usize) -> AwsError {
+    AwsError::new(
+        503,
+        "ServiceUnavailable",
+        format!(
+            "The region serves {most} connections that are not its own user's already, which is all \
+             that others have. Close some and try again."
         ),
     )
 }

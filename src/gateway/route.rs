@@ -1,5 +1,6 @@
 //! From a request to what answers it ([`Plan`]), and from whatever happened to an answer.
 
+use super::budget::Budget;
 use super::connection::{Handler, Peer};
 use super::document::{self, Document};
 use super::door::{Door, Entry, Known, Secret, Wanted, Words};
@@ -7,7 +8,7 @@ use super::gauges::Gauges;
 use super::internal::Internal;
 use super::limits::Limits;
 use super::object::Objects;
-use super::payload::Arriving;
+use super::payload::{Arriving, Intake};
 use super::plan::Plan;
 use super::{payload, refusal, runtime, telemetry};
 use crate::api::codec::{self, Head, Target};
@@ -32,6 +33,8 @@ pub(super) struct Router {
     pub(super) region: Arc<Region>,
     pub(super) door: Door,
     pub(super) limits: Limits,
+    /// Room for requests in memory.
+    pub(super) budget: Arc<Budget>,
     pub(super) internal: Internal,
     pub(super) objects: Objects,
     /// The runtime of whoever started the gateway: the control plane's tasks belong there and
@@ -79,6 +82,10 @@ impl Handler for Router {
         headers.entry(http::header::SERVER).or_insert(HeaderValue::from_static("Sagebrush"));
         response
     }
+
+    fn budget(&self) -> Option<&Arc<Budget>> {
+        Some(&self.budget)
+    }
 }
 
 impl Router {
@@ -93,7 +100,8 @@ impl Router {
     ) -> Result<Response<Body>, AwsError> {
         let words = plan.words();
         self.door.check_head(&parts.method, &parts.uri, &parts.headers, peer, words)?;
-        let entry = self.door.admit(&Head::of(&parts), peer, words, |key| self.secret_of(key))?;
+        let trust = self.door.trust(&parts.headers, peer);
+        let entry = self.door.admit(&Head::of(&parts), trust, words, |key| self.secret_of(key))?;
         let incomer = Incomer { parts, body, entry, request_id, received };
         match plan {
             Plan::Invoke(target) => self.invoke(target, incomer).await,
@@ -130,8 +138,9 @@ impl Router {
         incomer: Incomer<'_>,
     ) -> Result<Response<Body>, AwsError> {
         let Incomer { parts, body, entry, request_id, .. } = incomer;
-        let body =
-            payload::collect(&parts.headers, body, self.limits.call_bytes, &self.limits).await?;
+        let words = if target.is_some() { Words::Json } else { Words::Xml };
+        let (limit, intake) = (self.limits.call_bytes, self.intake(words));
+        let (body, _held) = payload::collect(&parts.headers, body, limit, intake).await?;
         let bytes = body.len();
         let document = self.document(target, parts, body, entry);
         let decode = move || document.decode();
@@ -174,6 +183,10 @@ impl Router {
         Document { parts, body, entry, target, region, now }
     }
 
+    fn intake(&self, words: Words) -> Intake<'_> {
+        Intake { limits: &self.limits, budget: &self.budget, gauges: self.gauges(), words }
+    }
+
     fn gauges(&self) -> &Gauges {
         &self.internal.gauges
     }
@@ -188,10 +201,11 @@ impl Router {
             return self.call(Some(target), incomer).await;
         }
         let Incomer { parts, body, entry, received, .. } = incomer;
-        let (parts, body) = if entry.is_signed() {
+        let (parts, body, _held) = if entry.is_signed() {
             // What a signature covers is not let through before it is checked.
             let limit = self.limits.invocation_bytes;
-            let body = payload::collect(&parts.headers, body, limit, &self.limits).await?;
+            let intake = self.intake(Words::Json);
+            let (body, held) = payload::collect(&parts.headers, body, limit, intake).await?;
             let bytes = body.len();
             let document = self.document(Some(target), parts, body, entry);
             let prove = move || {
@@ -200,9 +214,9 @@ impl Router {
             };
             let (parts, body) =
                 document::work_on(bytes, &self.main, self.gauges(), prove).await??;
-            (parts, payload::full(body))
+            (parts, payload::full(body), Some(held))
         } else {
-            (parts, payload::stream(body))
+            (parts, payload::stream(body), None)
         };
         runtime::invoke(self.region.plane(), target, &parts, body, received).await
     }
@@ -220,7 +234,8 @@ impl Router {
     async fn internal(&self, incomer: Incomer<'_>) -> Result<Response<Body>, AwsError> {
         let Incomer { parts, body, entry, .. } = incomer;
         // Nothing below `/_sagebrush/` takes a body; reading it lets the connection live on.
-        let body = payload::collect(&parts.headers, body, 64 * 1024, &self.limits).await?;
+        let intake = self.intake(Words::Json);
+        let (body, _held) = payload::collect(&parts.headers, body, 64 * 1024, intake).await?;
         self.prove(&entry, &Head::of(&parts), Some(&body), "sagebrush", Words::Json)?;
         let answer = self.internal.answer(&parts.method, &parts.uri);
         InRuntime { handle: &self.main, future: pin!(answer) }.await

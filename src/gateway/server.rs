@@ -4,10 +4,11 @@
 //! connection stays on the thread that took it and whoever is less busy takes the next. There is
 //! one socket and no SO_REUSEPORT: two workspaces must never share a port unawares.
 
-use super::connection::{self, Handler};
+use super::connection::{self, Handler, Peer};
 use super::gauges::Gauges;
 use super::limits::Limits;
-use super::{PortChoice, StartError, refusal};
+use super::{PortChoice, StartError, peer, refusal};
+use crate::api::error::AwsError;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -99,7 +100,10 @@ pub(super) struct Workers {
 struct Shared<H> {
     handler: Arc<H>,
     limits: Limits,
+    /// What connections get that are not the owner's.
+    limits_of_strangers: Limits,
     capacity: usize,
+    strangers: AtomicUsize,
     gauges: Arc<Gauges>,
     turned_away: AtomicUsize,
 }
@@ -128,8 +132,10 @@ impl Workers {
         self.gauges.capacity.store(capacity, Ordering::Relaxed);
         let shared = Arc::new(Shared {
             handler,
+            limits_of_strangers: limits.of_strangers(),
             limits,
             capacity,
+            strangers: AtomicUsize::new(0),
             gauges: Arc::clone(&self.gauges),
             turned_away: AtomicUsize::new(0),
         });
@@ -245,27 +251,35 @@ impl<H: Handler> Worker<H> {
         connections.len()
     }
 
+    /// Whose connection it is decides over its place: others have a few of their own, and what they
+    /// do with them is no loss to the owner.
     fn take(&self, stream: TcpStream, connections: &mut JoinSet<()>) {
         let shared = Arc::clone(&self.shared);
-        let open = &shared.gauges.open;
-        if open.fetch_add(1, Ordering::Relaxed) >= shared.capacity {
-            open.fetch_sub(1, Ordering::Relaxed);
-            Gauges::count(&shared.gauges.turned_away, 1);
-            if shared.turned_away.fetch_add(1, Ordering::Relaxed) < TURNED_AWAY {
-                connections.spawn(async move {
-                    let _counted = Counted(&shared.turned_away);
-                    turn_away(stream, shared.capacity).await;
-                });
-            } else {
-                shared.turned_away.fetch_sub(1, Ordering::Relaxed);
+        let peer = Peer { own: peer::is_own_users(&stream), proxied: false };
+        // Where the system does not tell, the owner's cannot be told apart either.
+        let is_stranger = !peer.own && peer::tells_users();
+        let most = shared.limits.strangers.min(shared.capacity);
+        if is_stranger && shared.strangers.fetch_add(1, Ordering::Relaxed) >= most {
+            shared.strangers.fetch_sub(1, Ordering::Relaxed);
+            turn_away(stream, shared, refusal::full_of_strangers(most), connections);
+            return;
+        }
+        if shared.gauges.open.fetch_add(1, Ordering::Relaxed) >= shared.capacity {
+            shared.gauges.open.fetch_sub(1, Ordering::Relaxed);
+            if is_stranger {
+                shared.strangers.fetch_sub(1, Ordering::Relaxed);
             }
+            let full = refusal::full(shared.capacity);
+            turn_away(stream, shared, full, connections);
             return;
         }
         let closing = self.closing.clone();
         connections.spawn(async move {
             let _counted = Counted(&shared.gauges.open);
+            let _stranger = is_stranger.then(|| Counted(&shared.strangers));
+            let limits = if is_stranger { &shared.limits_of_strangers } else { &shared.limits };
             let handler = Arc::clone(&shared.handler);
-            connection::serve(stream, handler, &shared.limits, closing).await;
+            connection::serve(stream, peer, handler, limits, closing).await;
         });
     }
 
@@ -302,9 +316,22 @@ impl Drop for Counted<'_> {
     }
 }
 
-async fn turn_away(stream: TcpStream, capacity: usize) {
-    let bytes = refusal::raw(&refusal::full(capacity));
-    // The socket is fresh: this little fits its buffer.
-    let _ = stream.try_write(&bytes);
-    connection::read_away(stream).await;
+/// Says why, to the first of those who come at once, and closes.
+fn turn_away<H: Handler>(
+    stream: TcpStream,
+    shared: Arc<Shared<H>>,
+    why: AwsError,
+    connections: &mut JoinSet<()>,
+) {
+    Gauges::count(&shared.gauges.turned_away, 1);
+    if shared.turned_away.fetch_add(1, Ordering::Relaxed) >= TURNED_AWAY {
+        shared.turned_away.fetch_sub(1, Ordering::Relaxed);
+        return;
+    }
+    connections.spawn(async move {
+        let _counted = Counted(&shared.turned_away);
+        // The socket is fresh: this little fits its buffer.
+        let _ = stream.try_write(&refusal::raw(&why));
+        connection::read_away(stream).await;
+    });
 }

@@ -1,6 +1,7 @@
 //! A connection's bytes on their way to and from hyper: every incoming byte passes the framer, and
 //! the pulse taken here tells the connection's driver who is keeping whom waiting.
 
+use super::budget::{Budget, Held};
 use super::framing::{Fault, Framer, Phase};
 use super::limits::Limits;
 use std::io::{self, IoSlice};
@@ -162,13 +163,29 @@ pub(super) struct Socket<S> {
     stream: S,
     framer: Framer,
     pulse: Arc<Pulse>,
+    budget: Option<Arc<Budget>>,
+    /// Bytes of the head that is being read, and the room that they take.
+    head: usize,
+    held: Held,
     fault: Option<Fault>,
 }
 
 impl<S> Socket<S> {
-    pub(super) fn new(stream: S, pulse: Arc<Pulse>) -> Self {
+    pub(super) fn new(stream: S, pulse: Arc<Pulse>, budget: Option<Arc<Budget>>) -> Self {
         let framer = Framer::new(pulse.limits.head_bytes, pulse.limits.headers);
-        Self { stream, framer, pulse, fault: None }
+        Self { stream, framer, pulse, budget, head: 0, held: Held::default(), fault: None }
+    }
+
+    /// Whether there is room for the head as it has grown. Nobody has read it yet, so it cannot wait.
+    fn has_room(&mut self, arrived: usize) -> bool {
+        if self.framer.phase() != Phase::Head {
+            self.head = 0;
+            self.held = Held::default();
+            return true;
+        }
+        self.head += arrived;
+        let Some(budget) = &self.budget else { return true };
+        self.held.grow(budget, self.head)
     }
 
     /// The socket itself, and why its bytes were refused, if they were.
@@ -204,10 +221,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         let fed = this.framer.feed(buffer.filled().get(before..).unwrap_or_default());
         let new_request = this.framer.requests() != requests;
         this.pulse.read(this.framer.phase(), new_request, arrived);
-        let Err(refused) = fed else { return Poll::Ready(Ok(())) };
-        this.fault = Some(refused.fault);
-        buffer.set_filled(before + refused.good);
-        if refused.good == 0 {
+        let (fault, good) = match fed {
+            Err(refused) => (refused.fault, refused.good),
+            Ok(_) if this.has_room(arrived) => return Poll::Ready(Ok(())),
+            Ok(_) => (Fault::Crowded, 0),
+        };
+        this.fault = Some(fault);
+        buffer.set_filled(before + good);
+        if good == 0 {
             return Pin::new(this).poll_read(cx, buffer);
         }
         Poll::Ready(Ok(()))

@@ -355,6 +355,141 @@ fn ten_thousand_idle_connections_are_survived() {
     assert_eq!(gate.get("/_sagebrush/health").status, 200);
 }
 
+#[test]
+fn a_name_of_aws_needs_a_signature() {
+    let gate = gate();
+    for (line, host) in [
+        ("GET /_sagebrush/cost", "attacker.example.amazonaws.com"),
+        ("GET /bucket/key", "s3.us-east-1.amazonaws.com"),
+        ("POST /", "sts.us-east-1.api.aws"),
+    ] {
+        let answer = gate.send(&format!(
+            "{line} HTTP/1.1\r\nHost: {host}:{}\r\nContent-Length: 0\r\n\r\n",
+            gate.address.port()
+        ));
+        assert_eq!(answer.status, 403, "{host}: {}", answer.text());
+        assert!(answer.text().contains("sagebrush exec"), "{}", answer.text());
+    }
+    let presigned = presign(
+        &Method::GET,
+        "s3.us-east-1.amazonaws.com",
+        "/no-such-bucket",
+        "",
+        60,
+        &own_key(&gate),
+        "us-east-1",
+        "s3",
+        now(),
+    );
+    let answer = gate.send(&format!(
+        "GET /no-such-bucket?{} HTTP/1.1\r\nHost: s3.us-east-1.amazonaws.com\r\n\r\n",
+        query_of(&presigned)
+    ));
+    assert_eq!(answer.status, 404, "{}", answer.text());
+}
+
+/// Waits until the gateway's `what` is at that level, for it learns of closed connections a little
+/// later than the client.
+fn until_bound(gate: &Gate, what: &str, level: u64) {
+    loop {
+        let engine = gate.get("/_sagebrush/engine").json();
+        let bounds = engine["bounds"].as_array().unwrap();
+        let bound = bounds.iter().find(|each| each["what"] == what).unwrap();
+        if bound["now"] == level {
+            return;
+        }
+    }
+}
+
+#[test]
+fn bodies_share_one_bound_and_wait_for_it() {
+    let gate = Gate::start(Limits {
+        memory: 300 * 1024,
+        memory_wait: Duration::from_millis(20),
+        ..Limits::default()
+    });
+    let text =
+        |bytes: usize| gate.call_text("ListModels", &json!({"NameContains": "x".repeat(bytes)}));
+    let memory = "bytes of requests in memory";
+    let large = text(200 * 1024);
+    let mut first = gate.connect();
+    first.write(&large[..large.len() - 1]);
+    until_bound(&gate, memory, 201 * 1024);
+    // No room for a second one, whether its length is known or not; room for what is small.
+    let refused = gate.send(&large);
+    assert_eq!((refused.status, refused.code().as_str()), (503, "ThrottlingException"));
+    let chunked = format!(
+        "POST / HTTP/1.1\r\nHost: {}\r\nX-Amz-Target: SageMaker.ListModels\r\n\
+         Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n0\r\n\r\n",
+        gate.address,
+        150_000,
+        " ".repeat(150_000)
+    );
+    let refused = gate.send(&chunked);
+    assert_eq!((refused.status, refused.code().as_str()), (503, "ThrottlingException"));
+    assert_eq!(gate.call("ListModels", &json!({})).status, 200);
+    // Nor for a head that has grown large and does not end.
+    let mut head = gate.connect();
+    head.write(&format!("GET / HTTP/1.1\r\nHost: {}\r\nX: {}", gate.address, "x".repeat(60_000)));
+    let refused = head.answer();
+    assert_eq!((refused.status, refused.code().as_str()), (503, "ThrottlingException"));
+    first.write(&large[large.len() - 1..]);
+    assert_eq!(first.answer().code(), "ValidationException");
+    until_bound(&gate, memory, 0);
+    assert_eq!(gate.send(&large).code(), "ValidationException");
+}
+
+/// Takes as many connections as it gets, half of them with half a head, and says how many.
+const CROWD: &str = r#"
+import encodings.idna, os, socket, sys
+os.setgroups([]); os.setgid(65534); os.setuid(65534)
+port, most = int(sys.argv[1]), int(sys.argv[2])
+held, refused = [], 0
+for number in range(most):
+    client = socket.socket()
+    client.connect(("127.0.0.1", port))
+    if number % 2:
+        client.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 1000)
+    held.append(client)
+for client in held:
+    client.setblocking(False)
+    try:
+        refused += client.recv(65536).startswith(b"HTTP/1.1 503")
+    except BlockingIOError:
+        pass
+    except ConnectionResetError:
+        refused += 1
+print(len(held) - refused, flush=True)
+sys.stdin.read()
+"#;
+
+#[test]
+fn another_user_has_a_small_share_of_the_connections() {
+    if !rustix::process::geteuid().is_root() {
+        println!("SKIPPED: only root can run a client as another user");
+        return;
+    }
+    let limits = Limits { connections: 60, strangers: 5, ..Limits::default() };
+    let gate = Gate::start(limits);
+    let mut crowd = Peer::python(CROWD, &[&gate.address.port().to_string(), "50"]);
+    let line = crowd.line();
+    // The gateway may not have turned the last ones away yet when the crowd looks.
+    assert!(line.parse::<u32>().unwrap() >= 5, "{line}");
+    let turned_away = || {
+        let engine = gate.get("/_sagebrush/engine").json();
+        engine["bounds"][0]["dropped"].as_u64().unwrap()
+    };
+    while turned_away() < 45 {}
+    assert_eq!(turned_away(), 45);
+    // All the other places are the owner's.
+    let mut own: Vec<Raw> = (0..50).map(|_| gate.connect()).collect();
+    for raw in &mut own {
+        raw.write(&format!("GET /_sagebrush/health HTTP/1.1\r\nHost: {}\r\n\r\n", gate.address));
+        assert_eq!(raw.answer().status, 200);
+    }
+    crowd.finish();
+}
+
 /// Another user of this machine, with nothing but what every user has.
 const STRANGER: &str = r#"
 ask() {

@@ -59,7 +59,7 @@ fn traffic_is_told_of_those_that_have_some() {
     publish(plane, "Busy", &[3.0, 1.0]);
     publish(plane, "idle", &[1.0]);
     gate.runtime.block_on(async {
-        invoke(plane, "busy", "a").await;
+        invoke(plane, "Busy", "a").await;
         let mut lines = client(&gate).follow_traffic().await.unwrap();
         let first = lines.next().await.unwrap().unwrap();
         let variant = |name: &str, share: f64, invocations: u64| {
@@ -79,7 +79,7 @@ fn traffic_is_told_of_those_that_have_some() {
             assert_eq!(line["endpoints"], json!([]));
         };
         assert_eq!(next, json!({"heartbeat": true}));
-        invoke(plane, "busy", "b").await;
+        invoke(plane, "Busy", "b").await;
         let told = news(&mut lines).await;
         assert_eq!((&told["endpoints"], &told["whole"]), (&busy(1, 1), &false.into()));
         publish(plane, "idle", &[1.0, 1.0]);

@@ -130,7 +130,7 @@ fn variant(name: &str, weight: f64, containers: &[&Container]) -> VariantTable {
 
 fn plane(variants: Vec<VariantTable>) -> Plane {
     let plane = Plane::new(Place::default(), 42);
-    let retired = plane.publish(EndpointTable { name: "Demo".into(), variants });
+    let retired = plane.publish(EndpointTable { name: "demo".into(), variants });
     assert_eq!(retired.ids().count(), 0);
     plane
 }
@@ -262,19 +262,18 @@ async fn weights_of_zero_get_only_what_is_sent_to_them_by_name() {
 }
 
 #[tokio::test]
-async fn names_are_found_in_any_case_and_others_are_not() {
+async fn names_are_found_as_they_are_written_and_others_are_not() {
     let dir = dir();
     let one = echo(dir.path(), "one");
     let plane = plane(vec![variant("blue", 1.0, &[&one])]);
-    for name in ["demo", "Demo", "DEMO"] {
+    assert!(answer(&plane, invocation("")).await.is_ok());
+    for name in ["other", "Demo", "DEMO"] {
         let call = Invocation { endpoint: name.into(), ..invocation("") };
-        assert!(answer(&plane, call).await.is_ok(), "{name}");
+        let error = answer(&plane, call).await.unwrap_err();
+        assert_eq!((error.status, &*error.code), (400, "ValidationError"));
+        assert_eq!(error.message, format!("Endpoint {name} of account 123456789012 not found."));
     }
-    let call = Invocation { endpoint: "other".into(), ..invocation("") };
-    let error = answer(&plane, call).await.unwrap_err();
-    assert_eq!((error.status, &*error.code), (400, "ValidationError"));
-    assert_eq!(error.message, "Endpoint other of account 123456789012 not found.");
-    plane.withdraw("DEMO").drained().await;
+    plane.withdraw("demo").drained().await;
     assert!(answer(&plane, invocation("")).await.is_err());
     assert!(plane.statistics("demo").is_none());
 }
@@ -300,7 +299,7 @@ async fn a_models_errors_are_told_in_awss_words() {
             format!(
                 "Received {side} error ({status}) from primary with message \"no such feature\". \
                  See https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1\
-                 #logEventViewer:group=/aws/sagemaker/Endpoints/Demo in account 123456789012 for \
+                 #logEventViewer:group=/aws/sagemaker/Endpoints/demo in account 123456789012 for \
                  more information."
             )
         );
