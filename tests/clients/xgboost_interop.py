@@ -229,6 +229,9 @@ def releases(binary):
         with container(binary, release) as ours:
             log = ours.train(given, csv(rows, labels))
             artifact = ours.model.read_bytes()
+            with ours.served() as post:
+                assert post("") == (204, "")
+                assert post("1,2,3,4,5", "text/csv; label_size=0")[0] == 415
             if form != b"binf":
                 loaded = xgb.Booster()
                 loaded.load_model(ours.model)
@@ -243,9 +246,6 @@ def releases(binary):
         assert ("Determined 0 GPU(s) available on the instance." in log) == (release >= "1.5")
         assert ("files path: /opt/ml/input/data/train" in log) == (release >= "1.3")
         assert ("Train matrix has 400 rows and 5 columns" in log) == (release >= "1.2")
-            with ours.served() as post:
-                assert post("") == (204, "")
-                assert post("1,2,3,4,5", "text/csv; label_size=0")[0] == 415
         with container(binary, release) as ours:
             try:
                 ours.train({**given, "silent": 1}, csv(rows, labels))
