@@ -413,3 +413,96 @@ fn it_predicts_as_well_as_scikit_learn() {
         python::succeed(python::script("linear_learner_quality.py").arg(Path::new(BINARY)));
     println!("{}", String::from_utf8_lossy(&output.stdout));
 }
+
+/// Every metric that a job declares arrives, for each type of predictor.
+#[rstest::rstest]
+#[case::regressor("regressor", 1)]
+#[case::binary("binary_classifier", 2)]
+#[case::multiclass("multiclass_classifier", 3)]
+#[tokio::test]
+async fn every_declared_metric_arrives(#[case] predictor: &str, #[case] classes: usize) {
+    use std::collections::BTreeSet;
+    let region = crate::region::Region::start();
+    let client = region.client();
+    client.create_bucket("data").await.unwrap();
+    let mut rows = String::new();
+    for n in 0..240 {
+        let label = if classes == 1 { n % 7 } else { n % classes };
+        rows.push_str(&format!("{label},{}.5,{}\n", label * 2 + n % 3, n % 11));
+    }
+    let file = region.folder().join("rows.csv");
+    std::fs::write(&file, rows).unwrap();
+    client.put_file("data", "rows.csv", &file).await.unwrap();
+    let mut parameters = serde_json::json!({"predictor_type": predictor, "epochs": "3"});
+    if classes > 2 {
+        parameters["num_classes"] = serde_json::json!("3");
+    }
+    let channel = |name: &str| {
+        serde_json::json!({"ChannelName": name, "ContentType": "text/csv", "DataSource": {"S3DataSource": {
+            "S3DataType": "S3Prefix", "S3Uri": "s3://data/rows.csv"}}})
+    };
+    let channels = ["train", "validation", "test"].map(channel).to_vec();
+    let input = serde_json::json!({
+        "TrainingJobName": "declared",
+        "RoleArn": "arn:aws:iam::123456789012:role/SageMaker",
+        "AlgorithmSpecification": {
+            "TrainingImage": "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1",
+            "TrainingInputMode": "File",
+        },
+        "HyperParameters": parameters,
+        "InputDataConfig": channels,
+        "OutputDataConfig": {"S3OutputPath": "s3://data/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    });
+    client.call("sagemaker", "CreateTrainingJob", &input).await.unwrap();
+    let waited = region.command(&["wait", "declared"]);
+    assert!(waited.status.success(), "{}", String::from_utf8_lossy(&waited.stderr));
+    let name = serde_json::json!({"TrainingJobName": "declared"});
+    let job = client.call("sagemaker", "DescribeTrainingJob", &name).await.unwrap();
+    let names = |list: &serde_json::Value, member: &str| -> BTreeSet<String> {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one[member].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let declared = names(&job["AlgorithmSpecification"]["MetricDefinitions"], "Name");
+    assert!(declared.contains("validation:objective_loss:final"), "{declared:?}");
+    assert_eq!(names(&job["FinalMetricDataList"], "MetricName"), declared);
+}
+
+/// On noise a model that learns its rows by heart gets worse on others: the curve shows it.
+#[test]
+fn each_epoch_prints_its_own_validation_loss() {
+    let root = Root::new(
+        r#"{"predictor_type": "binary_classifier", "epochs": "30", "early_stopping_patience": "30",
+            "wd": "0", "l1": "0", "learning_rate": "0.1", "num_models": "1"}"#,
+        r#"{"train": {"ContentType": "text/csv", "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"},
+            "validation": {"ContentType": "text/csv", "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}}"#,
+    );
+    let mut random = fastrand::Rng::with_seed(7);
+    for set in ["train", "validation"] {
+        let mut rows = String::new();
+        for _ in 0..120 {
+            rows.push_str(if random.bool() { "1" } else { "0" });
+            for _ in 0..60 {
+                rows.push_str(&format!(",{:.4}", random.f64() * 2.0 - 1.0));
+            }
+            rows.push('\n');
+        }
+        root.data(set, "rows.csv", rows.as_bytes());
+    }
+    let log = String::from_utf8(root.train().stdout).unwrap();
+    let line = regex::Regex::new(r"epoch=\d+, validation \S+_objective <loss>=(\S+)").unwrap();
+    let losses: Vec<f64> =
+        line.captures_iter(&log).map(|found| found[1].parse().unwrap()).collect();
+    assert_eq!(losses.len(), 30, "{log}");
+    assert!(losses.windows(2).any(|pair| pair[1] > pair[0]), "{losses:?}");
+    let json = log.lines().filter_map(|line| line.strip_prefix("#metrics "));
+    let validation =
+        json.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()).filter(|one| {
+            one["Metrics"]["validation_binary_classification_cross_entropy_objective"].is_object()
+        });
+    assert_eq!(validation.count(), 30);
+}

@@ -35,7 +35,7 @@ impl<'a> Report<'a> {
     /// One line of the log. Nobody is there to be told when it cannot be written.
     pub fn line(&mut self, level: &str, text: &str) {
         let now = jiff::Timestamp::now().strftime("%m/%d/%Y %H:%M:%S");
-        let _ = writeln!(self.log, "[{now} {level} sagebrush] {text}");
+        let _ = writeln!(self.log, "[{now} {level} {}] {text}", std::process::id());
     }
 
     pub fn info(&mut self, text: &str) {
@@ -51,6 +51,35 @@ impl<'a> Report<'a> {
         self.info(&format!(
             "#quality_metric: host={host}, epoch={epoch}, {set} {objective} <loss>={value}"
         ));
+    }
+
+    /// A model's loss in an epoch, as the container tells it to programs that read its log.
+    pub fn epoch_metrics(
+        &mut self,
+        epoch: usize,
+        model: usize,
+        set: &str,
+        objective: &str,
+        value: f64,
+    ) {
+        let now = jiff::Timestamp::now().as_millisecond() as f64 / 1000.0;
+        let metrics = serde_json::json!({
+            "StartTime": now,
+            "EndTime": now,
+            "Dimensions": {
+                "Algorithm": "Linear Learner",
+                "Host": self.host,
+                "Operation": "training",
+                "epoch": epoch,
+                "model": model,
+            },
+            "Metrics": {
+                (format!("{set}_{objective}")): {
+                    "sum": value, "count": 1, "min": value, "max": value,
+                },
+            },
+        });
+        let _ = writeln!(self.log, "#metrics {metrics}");
     }
 
     pub fn early_stopping(&mut self, epoch: usize, criterion: &str, value: f64) {

@@ -144,7 +144,8 @@ fn run_batches(
     }
 }
 
-/// Ranks every model after an epoch, keeps its best weights, and tells whether the best improved.
+/// Ranks every model after an epoch, keeps its best weights, and tells whether the best improved. What is
+/// printed is of this epoch and of one model, the one that does best in it: a loss that rises is seen.
 fn judge_epoch(
     plan: &Plan,
     candidates: &mut [Candidate],
@@ -154,42 +155,48 @@ fn judge_epoch(
     report: &mut Report<'_>,
 ) -> bool {
     let objective = plan.task.loss.objective();
-    for candidate in candidates.iter_mut().filter(|candidate| candidate.is_sound()) {
-        let rank = match data.validation {
-            Some(rows) => rank_on(plan, &candidate.weights, rows, data.scaler),
-            // On the rows that it learns from, a model's loss is worth no more than with its penalty.
-            None => {
-                let penalty = candidate.penalty(&candidate.weights);
-                Rank { criterion: 0.0, loss: candidate.epoch_loss + penalty }
-            }
-        };
+    let mut now: Option<(Rank, f64)> = None;
+    for (model, candidate) in candidates.iter_mut().enumerate() {
+        if !candidate.is_sound() {
+            continue;
+        }
+        let rank = rank_now(plan, candidate, data);
+        report.epoch_metrics(epoch, model, "train", objective, candidate.epoch_loss);
+        if data.validation.is_some() {
+            report.epoch_metrics(epoch, model, "validation", objective, rank.loss);
+        }
+        if now.as_ref().is_none_or(|(best, _)| rank.is_better_than(best)) {
+            now = Some((rank, candidate.epoch_loss));
+        }
         if candidate.best.as_ref().is_none_or(|best| rank.is_better_than(&best.rank)) {
             let weights = candidate.weights.clone();
             candidate.best = Some(Best { rank, weights, epoch });
         }
     }
-    let train =
-        candidates.iter().map(|candidate| candidate.epoch_loss).fold(f64::INFINITY, f64::min);
+    let Some((rank, train)) = now else { return false };
     report.epoch_quality(epoch, "train", objective, train);
-    let Some(best) = leading(candidates) else { return false };
     if data.validation.is_some() {
-        report.epoch_quality(epoch, "validation", objective, best.loss);
+        report.epoch_quality(epoch, "validation", objective, rank.loss);
     }
     let (name, value) = if plan.by_criterion {
-        (plan.criterion.name(), best.criterion)
+        (plan.criterion.name(), rank.criterion)
     } else {
-        (objective, best.loss)
+        (objective, rank.loss)
     };
     report.early_stopping(epoch, name, if plan.by_criterion { -value } else { value });
     patience.improved(value, plan.tolerance)
 }
 
-fn leading(candidates: &[Candidate]) -> Option<Rank> {
-    candidates
-        .iter()
-        .filter_map(|candidate| candidate.best.as_ref())
-        .map(|best| best.rank)
-        .reduce(|best, rank| if rank.is_better_than(&best) { rank } else { best })
+/// How good a model is as it is after this epoch.
+fn rank_now(plan: &Plan, candidate: &Candidate, data: &Data<'_>) -> Rank {
+    match data.validation {
+        Some(rows) => rank_on(plan, &candidate.weights, rows, data.scaler),
+        // On the rows that it learns from, a model's loss is worth no more than with its penalty.
+        None => {
+            let penalty = candidate.penalty(&candidate.weights);
+            Rank { criterion: 0.0, loss: candidate.epoch_loss + penalty }
+        }
+    }
 }
 
 /// How long the best model has not got better.

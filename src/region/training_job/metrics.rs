@@ -142,7 +142,7 @@ pub fn effective(algorithm: Option<&str>, parameters: &Value, caller: &[Value]) 
 fn built_in(algorithm: &str, parameters: &Value) -> Vec<Value> {
     match algorithm {
         "xgboost" => xgboost(parameters.name("eval_metric")),
-        "linear-learner" => linear_learner(),
+        "linear-learner" => linear_learner(parameters.name("predictor_type")),
         _ => Vec::new(),
     }
 }
@@ -167,38 +167,60 @@ fn xgboost(eval_metric: &str) -> Vec<Value> {
         .collect()
 }
 
-fn linear_learner() -> Vec<Value> {
-    const METRICS: &[&str] = &[
-        "objective_loss",
-        "absolute_loss",
-        "binary_classification_accuracy",
-        "binary_f_beta",
-        "dcg",
-        "macro_f_beta",
-        "macro_precision",
-        "macro_recall",
-        "mse",
-        "multiclass_accuracy",
-        "multiclass_top_k_accuracy",
-        "objective_loss:final",
-        "precision",
-        "recall",
-        "roc_auc_score",
-        "rmse",
-        "r2",
+/// What AWS declares for linear-learner, as far as the predictor's type has it: every one that is
+/// declared is printed, for the channels that there are.
+fn linear_learner(predictor: &str) -> Vec<Value> {
+    /// The end of the metric's name, what its line says, and for which type of predictor.
+    const MEASURES: &[(&str, &str, &str)] = &[
+        ("mse", "mse <loss>", "regressor"),
+        ("absolute_loss", "absolute_loss <loss>", "regressor"),
+        ("rmse", "rmse <loss>", "regressor"),
+        ("r2", "r2 <score>", "regressor"),
+        (
+            "binary_classification_accuracy",
+            "binary_classification_accuracy <score>",
+            "binary_classifier",
+        ),
+        ("binary_f_beta", "binary_f_\\S+ <score>", "binary_classifier"),
+        ("precision", "precision <score>", "binary_classifier"),
+        ("recall", "recall <score>", "binary_classifier"),
+        ("roc_auc_score", "roc_auc_score <score>", "binary_classifier"),
+        ("multiclass_accuracy", "multiclass_accuracy <score>", "multiclass_classifier"),
+        (
+            "multiclass_top_k_accuracy",
+            "multiclass_top_k_accuracy_\\S+ <score>",
+            "multiclass_classifier",
+        ),
+        ("dcg", "dcg <score>", "multiclass_classifier"),
+        ("macro_recall", "macro_recall <score>", "multiclass_classifier"),
+        ("macro_precision", "macro_precision <score>", "multiclass_classifier"),
+        ("macro_f_beta", "macro_f_\\S+ <score>", "multiclass_classifier"),
     ];
-    let quality = |set: &str, metric: &str, printed: &str| {
-        json!({
-            "Name": format!("{set}:{metric}"),
-            "Regex": format!("#quality_metric: host=\\S+, .*{set} {printed} <(?:loss|score)>={NUMBER}"),
-        })
+    let metric = |name: String, line: String| json!({"Name": name, "Regex": line});
+    let quality = |name: String, rest: &str| {
+        metric(name, format!("#quality_metric: host=\\S+, {rest}=(\\S+)"))
     };
-    let mut all = vec![quality("train", "objective_loss", "(?:\\S+_)?objective")];
-    for set in ["validation", "test"] {
-        all.extend(METRICS.iter().map(|metric| {
-            let printed = metric.strip_suffix(":final").unwrap_or(metric);
-            quality(set, metric, printed)
-        }));
+    let mut all = vec![
+        metric("train:progress".into(), "#progress_metric: host=\\S+, completed (\\S+) %".into()),
+        metric(
+            "train:throughput".into(),
+            "#throughput_metric: host=\\S+, train throughput=(\\S+) records/second".into(),
+        ),
+    ];
+    for set in ["train", "validation", "test"] {
+        let last = format!("{set} \\S+_objective <loss>");
+        if set == "test" {
+            // The test set is measured once, at the end.
+            all.push(quality(format!("{set}:objective_loss"), &last));
+        } else {
+            all.push(quality(format!("{set}:objective_loss"), &format!("epoch=\\S+, {last}")));
+            all.push(quality(format!("{set}:objective_loss:final"), &last));
+        }
+        let of_type = MEASURES.iter().filter(|(_, _, of)| predictor.is_empty() || *of == predictor);
+        all.extend(
+            of_type
+                .map(|(name, line, _)| quality(format!("{set}:{name}"), &format!("{set} {line}"))),
+        );
     }
     all
 }
