@@ -251,7 +251,6 @@ fn versioned(
     let counter = format!("{}/{}/{born}", kind::MODEL_PACKAGE, row.name.to_lowercase());
     let version = change.next(&counter)?;
     family::set(body, "ModelPackageGroupName", row.name.clone());
-    family::set(body, "ModelPackageName", row.name.clone());
     family::set(body, "ModelPackageVersion", version);
     Ok(format!("{}/{version}", row.name))
 }
@@ -304,7 +303,7 @@ fn find(region: &Region, text: &str) -> Result<Row, Refusal> {
 
 /// What Describe and Search show of a package.
 pub(super) fn document(row: Row) -> Value {
-    let mut body = row.body;
+    let mut body = summary(row);
     // Packages of earlier versions were kept without it.
     family::default(&mut body, "SkipModelValidation", "None");
     body
@@ -357,7 +356,8 @@ async fn list(region: Arc<Region>, call: Call) -> Answer {
     })
 }
 
-/// A versioned package has no name of its own in lists.
+/// A versioned package has no name: clients that find one ask for the package by it. Versions of
+/// earlier releases were kept with their group's.
 fn summary(row: Row) -> Value {
     let mut body = row.body;
     if !row.parent.is_empty() {

@@ -106,6 +106,7 @@ def versions():
         for member, value in WHOLE.items():
             assert found[member] == value, f"{member}: {found[member]} is not {value}"
     assert found["ModelPackageVersion"] == 1 and found["ModelPackageGroupName"] == "Iris"
+    assert "ModelPackageName" not in found
     assert found["ModelPackageStatus"] == "Completed"
     assert found["ModelPackageStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
     assert found["CreatedBy"]["IamIdentity"]["Arn"] == OWNER

@@ -31,6 +31,7 @@ mod python;
 mod region;
 mod s3;
 mod script;
+mod sdks;
 mod serving;
 mod signing;
 mod sweep;

@@ -1,28 +1,32 @@
-//! The Python that tests run real clients in: a virtual environment with the pinned packages of
-//! `tests/clients/requirements.txt`, made once under `target/` and shared by all tests.
+//! The Python that tests run real clients in: virtual environments with the pinned packages of
+//! `tests/clients/*.txt`, each made once under `target/` and shared by all tests.
 //!
-//! `SAGEBRUSH_TEST_VENV=DIR` uses an environment that is already there.
+//! `SAGEBRUSH_TEST_VENV=DIR` uses an environment that is already there for `requirements.txt`, and
+//! `SAGEBRUSH_TEST_VENV_SDK_V2` and `_SDK_V3` for those of the SDKs.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-/// The interpreter of the environment, which is made first when it is not there.
+/// The interpreter of the environment that most tests use, which is made first when it is not there.
 pub fn venv() -> &'static Path {
     static INTERPRETER: OnceLock<PathBuf> = OnceLock::new();
-    INTERPRETER.get_or_init(|| match std::env::var_os("SAGEBRUSH_TEST_VENV") {
-        Some(given) => {
-            let interpreter = Path::new(&given).join("bin/python");
-            assert!(
-                interpreter.exists(),
-                "SAGEBRUSH_TEST_VENV: {} is not there",
-                interpreter.display()
-            );
-            interpreter
-        }
-        None => make(),
+    INTERPRETER.get_or_init(|| {
+        given("SAGEBRUSH_TEST_VENV").unwrap_or_else(|| make("clients-venv", "requirements.txt"))
     })
+}
+
+/// The interpreter of the environment of `NAME.txt`, for clients that cannot share one.
+pub fn venv_of(name: &str) -> PathBuf {
+    given(&format!("SAGEBRUSH_TEST_VENV_{}", name.to_ascii_uppercase()))
+        .unwrap_or_else(|| make(&format!("{name}-venv"), &format!("{name}.txt")))
+}
+
+fn given(variable: &str) -> Option<PathBuf> {
+    let interpreter = Path::new(&std::env::var_os(variable)?).join("bin/python");
+    assert!(interpreter.exists(), "{variable}: {} is not there", interpreter.display());
+    Some(interpreter)
 }
 
 /// A program that the environment installed, such as `aws`.
@@ -74,15 +78,16 @@ fn clients() -> PathBuf {
 }
 
 /// Several test processes may want it at once: one makes it, the others wait for its lock. A mark is
-/// written last, and holds the requirements, so that half an environment or an old one is made anew.
-fn make() -> PathBuf {
+/// written last, and holds the requirements, so that half an environment or an old one is made again.
+fn make(name: &str, requirements: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::create_dir_all(target).unwrap();
-    let (folder, mark) = (target.join("clients-venv"), target.join("clients-venv.done"));
-    let lock = File::create(target.join("clients-venv.lock")).unwrap();
+    let (folder, mark) = (target.join(name), target.join(format!("{name}.done")));
+    let lock = File::create(target.join(format!("{name}.lock"))).unwrap();
     lock.lock().unwrap();
     let interpreter = folder.join("bin/python");
-    let wanted = fs::read_to_string(clients().join("requirements.txt")).unwrap();
+    let requirements = clients().join(requirements);
+    let wanted = fs::read_to_string(&requirements).unwrap();
     if fs::read_to_string(&mark).is_ok_and(|made| made == wanted) && interpreter.exists() {
         return interpreter;
     }
@@ -91,7 +96,7 @@ fn make() -> PathBuf {
     succeed(Command::new("python3").args(["-m", "venv"]).arg(&folder));
     let mut pip = Command::new(&interpreter);
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]);
-    succeed(pip.arg(clients().join("requirements.txt")));
+    succeed(pip.arg(requirements));
     fs::write(&mark, wanted).unwrap();
     interpreter
 }
