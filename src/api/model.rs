@@ -2,7 +2,7 @@
 //! read from `assets/api/<service>.json` on first use.
 //!
 //! The files are embedded, and what is parsed borrows from them: names, enums and patterns are slices
-//! of the binary, shapes refer to each other by index. A parsed SageMaker (425 operations, 3,200
+//! of the binary, shapes refer to each other by index. A parsed SageMaker (434 operations, 3,200
 //! shapes) costs a few milliseconds and about a megabyte, and only for services that are called.
 
 mod load;
@@ -355,9 +355,9 @@ mod tests {
     }
 
     #[test]
-    fn sagemaker_has_its_425_operations() {
+    fn sagemaker_has_its_434_operations() {
         let sagemaker = service("sagemaker").unwrap();
-        assert_eq!(sagemaker.operations().len(), 425);
+        assert_eq!(sagemaker.operations().len(), 434);
         assert_eq!(sagemaker.target_prefix, Some("SageMaker"));
         assert_eq!(sagemaker.protocols, [Protocol::AwsJson11]);
         let create = sagemaker.operation("CreateEndpoint").unwrap();

@@ -396,7 +396,7 @@ mod tests {
     fn what_makes_no_sense_is_refused() {
         for (wanted, why) in [
             (json!([{"VariantName": "x"}]), "not present"),
-            (json!([{"VariantName": "a"}, {"VariantName": "a"}]), "more than once"),
+            (json!([{"VariantName": "a"}, {"VariantName": "a"}]), "non-unique within the request"),
             (json!([{"VariantName": "a", "DesiredInstanceCount": 0}]), "at least 1"),
         ] {
             let refusal =
