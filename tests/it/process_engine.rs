@@ -107,7 +107,10 @@ async fn a_container_sees_its_arguments_and_its_own_environment_alone() {
     let exit = bench.run(Mode::Train).await;
     let root = bench.dir.path().join("root");
     let lines = bench.lines.all();
-    assert_eq!(lines[0], format!("container xgboost train --root {}", root.display()));
+    let root = root.display();
+    let expected =
+        format!("container xgboost train --root {root} --release sagemaker-xgboost:1.7-1");
+    assert_eq!(lines[0], expected);
     assert_eq!(lines[1..], ["export SM_NUM_CPUS='2'"]);
     assert_eq!((exit.code, exit.signal), (Some(0), None));
 }

@@ -119,6 +119,7 @@ fn an_interrupted_script_tells_where() {
     let mut child = sagebrush()
         .arg("run")
         .arg(&path)
+        .args(["--report", "json"])
         .arg("--junit")
         .arg(&junit)
         .env("TMPDIR", folder.path())
@@ -152,9 +153,70 @@ fn an_interrupted_script_tells_where() {
 fn a_script_of_this_folder_is_named_without_one() {
     let (folder, path) = script("say hello\n");
     let name = path.file_name().unwrap();
-    let output = sagebrush().arg("run").arg(name).current_dir(folder.path()).output().unwrap();
+    let run = || {
+        let mut command = sagebrush();
+        command.arg("run").arg(name).current_dir(folder.path());
+        command
+    };
+    // Without a terminal, people still read it: plain text, and JSON lines for those who ask.
+    let output = run().output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("hello"), "{text}");
+    assert!(!text.starts_with('{') && !text.contains('\u{1b}'), "{text}");
+    let output = run().args(["--report", "json"]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(events(&output)[1]["summary"], "hello");
+}
+
+/// A script that leaves an endpoint fails where it asks; one that takes it away passes.
+#[test]
+fn what_a_script_leaves_is_named() {
+    let model = |last: &str| {
+        format!(
+            "call sagemaker CreateModel --model-name m --primary-container \
+             Image=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1 \
+             --execution-role-arn arn:aws:iam::123456789012:role/x\n\
+             call sagemaker CreateEndpointConfig --endpoint-config-name c --production-variants \
+             VariantName=a,ModelName=m,InstanceType=ml.m5.large,InitialInstanceCount=1\n\
+             call sagemaker CreateEndpoint --endpoint-name left --endpoint-config-name c\n{last}\
+             check --no-leftovers\n"
+        )
+    };
+    let (_folder, path) = script(&model(""));
+    let output = run(&path, &[]);
+    let end = events(&output);
+    assert_eq!(output.status.code(), Some(3), "{end:?}");
+    assert!(end.iter().any(|event| event.to_string().contains("endpoint left")), "{end:?}");
+    let (_folder, path) = script("check --no-leftovers\n");
+    assert!(run(&path, &[]).status.success());
+}
+
+/// A script of somebody else's writes nothing outside its folder.
+#[test]
+fn downloads_stay_below_the_scripts_folder() {
+    let (folder, path) = script("");
+    std::fs::write(folder.path().join("x.csv"), "1,2\n").unwrap();
+    let outside = folder.path().parent().unwrap().join("sagebrush-outside.csv");
+    for target in ["../sagebrush-outside.csv", outside.to_str().unwrap()] {
+        std::fs::write(
+            &path,
+            format!("bucket create b\nupload x.csv s3://b/\ndownload s3://b/x.csv {target}\n"),
+        )
+        .unwrap();
+        let output = run(&path, &[]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&output.stdout).contains("below the script's folder"));
+        assert!(!outside.exists());
+    }
+    // A variable that doubles itself is bounded.
+    std::fs::write(
+        &path,
+        format!("set $a xxxxxxxxxxxxxxxx\n{}say $a\n", "set $a $a$a\n".repeat(35)),
+    )
+    .unwrap();
+    let output = run(&path, &[]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stdout).contains("at most 65536 bytes"));
 }
 
 /// Nobody reads what a region says that a command started, and nobody may need to.

@@ -75,4 +75,6 @@ fn a_region_refuses_them_over_the_wire_and_never_with_a_5xx() {
     let report: Value = serde_json::from_slice(&report).unwrap();
     assert_eq!((&report["wrong"], &report["skipped"]), (&Value::from(0), &Value::from(0)));
     assert!(report["cases"]["sagemaker"].as_u64() > Some(13_000), "{report}");
+    // Of operations that are there, whose input is looked at.
+    assert!(report["simulated"].as_u64() > Some(3_000), "{report}");
 }
