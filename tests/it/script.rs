@@ -171,18 +171,15 @@ fn a_script_of_this_folder_is_named_without_one() {
 /// A script that leaves an endpoint fails where it asks; one that takes it away passes.
 #[test]
 fn what_a_script_leaves_is_named() {
-    let model = |last: &str| {
-        format!(
-            "call sagemaker CreateModel --model-name m --primary-container \
-             Image=683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1 \
-             --execution-role-arn arn:aws:iam::123456789012:role/x\n\
-             call sagemaker CreateEndpointConfig --endpoint-config-name c --production-variants \
-             VariantName=a,ModelName=m,InstanceType=ml.m5.large,InitialInstanceCount=1\n\
-             call sagemaker CreateEndpoint --endpoint-name left --endpoint-config-name c\n{last}\
-             check --no-leftovers\n"
-        )
-    };
-    let (_folder, path) = script(&model(""));
+    let image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1";
+    let text = format!(
+        r#"call sagemaker CreateModel --model-name m --primary-container '{{"Image": "{image}"}}' --execution-role-arn arn:aws:iam::123456789012:role/x
+call sagemaker CreateEndpointConfig --endpoint-config-name c --production-variants '[{{"VariantName": "a", "ModelName": "m", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}}]'
+call sagemaker CreateEndpoint --endpoint-name left --endpoint-config-name c
+check --no-leftovers
+"#
+    );
+    let (_folder, path) = script(&text);
     let output = run(&path, &[]);
     let end = events(&output);
     assert_eq!(output.status.code(), Some(3), "{end:?}");
@@ -200,7 +197,9 @@ fn downloads_stay_below_the_scripts_folder() {
     for target in ["../sagebrush-outside.csv", outside.to_str().unwrap()] {
         std::fs::write(
             &path,
-            format!("bucket create b\nupload x.csv s3://b/\ndownload s3://b/x.csv {target}\n"),
+            format!(
+                "bucket create data\nupload x.csv s3://data/\ndownload s3://data/x.csv {target}\n"
+            ),
         )
         .unwrap();
         let output = run(&path, &[]);
