@@ -66,7 +66,10 @@ pub(super) fn refuse(error: ObjectError) -> AwsError {
         ObjectError::Source(condition) => precondition(condition),
         ObjectError::Store(error) => {
             tracing::error!(%error, "an S3 call failed");
-            new(500, "InternalError", "We encountered an internal error. Please try again.")
+            // A full disk and damage are the user's to mend: S3's own words would hide them.
+            let words = error.for_clients();
+            let usual = "We encountered an internal error. Please try again.";
+            new(500, "InternalError", words.as_deref().unwrap_or(usual))
         }
     }
 }
