@@ -165,7 +165,7 @@ mod tests {
     #[case("notamazonaws.com", false)]
     #[case("amazonaws.com.evil.example", false)]
     #[case("www.amazon.com", false)]
-    #[case("pypi.org", false)]
+    #[case("packages.example", false)]
     #[case("laws", false)]
     #[case("", false)]
     fn names_of_aws(#[case] name: &str, #[case] expected: bool) {
@@ -206,7 +206,7 @@ mod tests {
     #[case("dynamodb-fips.us-gov-west-1.amazonaws.com", Some("dynamodb"))]
     #[case("route53.amazonaws.com", Some("route53"))]
     #[case("sts.amazonaws.com", Some("sts"))]
-    #[case("pypi.org", None)]
+    #[case("packages.example", None)]
     fn services_of_hosts(#[case] name: &str, #[case] expected: Option<&str>) {
         assert_eq!(service(name), expected);
     }

@@ -179,13 +179,13 @@ mod tests {
         fs::write(at("notes.txt"), "").unwrap();
         fs::write(
             at("workspace.toml"),
-            "name = \"x\"\nport = 80\n[network]\nallow = [\"pypi.org\"]\n",
+            "name = \"x\"\nport = 80\n[network]\nallow = [\"packages.example\"]\n",
         )
         .unwrap();
         let found = Found::look(folder.path()).unwrap();
         assert_eq!(found.scripts, ["a.brush", "b.brush"]);
         assert_eq!((found.containers.len(), found.buckets.len()), (1, 1));
-        assert_eq!(found.settings, ["network = { allow = [\"pypi.org\"] }", "port = 80"]);
+        assert_eq!(found.settings, ["network = { allow = [\"packages.example\"] }", "port = 80"]);
         assert_eq!(found.kept, Some(Kept::Own));
         assert!(found.to_string().starts_with("scripts (a.brush, b.brush), containers/ (mine)"));
     }

@@ -28,13 +28,13 @@ fn hosts_have_the_same_way_offline(#[case] name: &str, #[case] expected: Option<
 
 #[test]
 fn offline_refuses_by_name_and_remembers() {
-    assert_eq!(proxy(false).way("pypi.org"), Ok(Way::Elsewhere));
+    assert_eq!(proxy(false).way("packages.example"), Ok(Way::Elsewhere));
     let proxy = proxy(true);
-    let refusal = proxy.way("pypi.org").unwrap_err();
-    assert_eq!(refusal.message, "sagebrush exec --offline refuses pypi.org");
-    assert!(proxy.way("pypi.org").is_err());
+    let refusal = proxy.way("packages.example").unwrap_err();
+    assert_eq!(refusal.message, "sagebrush exec --offline refuses packages.example");
+    assert!(proxy.way("packages.example").is_err());
     assert!(proxy.way("169.254.169.254").is_err());
-    assert_eq!(proxy.refused(), BTreeMap::from([("pypi.org".to_owned(), 2)]));
+    assert_eq!(proxy.refused(), BTreeMap::from([("packages.example".to_owned(), 2)]));
     for index in 0..2 * REMEMBERED {
         assert!(proxy.way(&format!("{index}.example")).is_err());
     }

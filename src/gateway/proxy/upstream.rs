@@ -299,9 +299,11 @@ mod tests {
             ("http_proxy", "http://plain.corp:80"),
             ("NO_PROXY", ".corp,10.0.0.0/8"),
         ]);
-        let https = way(&settings, "https", "pypi.org").unwrap();
+        let https = way(&settings, "https", "packages.example").unwrap();
         assert!(https.starts_with("http://proxy.corp:3128"), "{https}");
-        assert!(way(&settings, "http", "pypi.org").unwrap().starts_with("http://plain.corp"));
+        assert!(
+            way(&settings, "http", "packages.example").unwrap().starts_with("http://plain.corp")
+        );
         assert_eq!(way(&settings, "https", "git.corp"), None);
         assert_eq!(way(&settings, "https", "10.1.2.3"), None);
     }
@@ -309,8 +311,12 @@ mod tests {
     #[test]
     fn one_for_all_and_none() {
         let socks = settings(&[("ALL_PROXY", "socks5://localhost:1080")]);
-        assert!(way(&socks, "https", "pypi.org").unwrap().starts_with("socks5://localhost:1080"));
-        assert_eq!(way(&settings(&[]), "https", "pypi.org"), None);
+        assert!(
+            way(&socks, "https", "packages.example")
+                .unwrap()
+                .starts_with("socks5://localhost:1080")
+        );
+        assert_eq!(way(&settings(&[]), "https", "packages.example"), None);
     }
 
     #[test]
